@@ -1,0 +1,151 @@
+// Package sqlitedb is what sqlitelog and history share: one SQLite file with
+// one writer and many readers.
+//
+// [Update] runs a function in a write transaction and returns when that is
+// durable. Callers that wait for the writer share a transaction, and with it
+// one sync of the disk (group commit). [View] runs a function in a read
+// transaction, on a connection that cannot write. Every connection belongs to
+// this package; nothing above it holds one over user code.
+//
+// A COMMIT that fails leaves unknown what is on disk. From then on the handle
+// refuses everything, and recovery is to open the file again.
+package sqlitedb
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// Outcomes of Update and View. They wrap their cause.
+var (
+	// ErrUncertain: COMMIT failed. The changes may or may not be in the file
+	// when it is opened again.
+	ErrUncertain = errors.New("commit failed, its outcome is unknown")
+
+	// ErrFailed: the file was given up after an earlier failure, which is
+	// wrapped. Nothing was written.
+	ErrFailed = errors.New("unusable since an earlier failure")
+
+	// ErrBusy: another process has held the write lock for longer than a
+	// caller may wait. Nothing was written.
+	ErrBusy = errors.New("locked by another process")
+
+	// ErrClosed: the database was closed. Nothing was written.
+	ErrClosed = errors.New("closed")
+)
+
+// DB is one open SQLite file. It may be used concurrently.
+type DB struct {
+	path    string
+	logger  *slog.Logger
+	readers *sqlitex.Pool
+
+	// writer is the right to use conn: whoever has sent to it has the
+	// connection until he receives.
+	writer   chan struct{}
+	conn     *sqlite.Conn // nil when it had to be given up
+	tx       uint64       // number of transactions begun
+	walTried int          // pages in the WAL when the last checkpoint was run
+
+	mu      sync.Mutex
+	forming *group // callers that wait for the next transaction
+	failed  error  // the first failure after which nothing is known
+	closed  bool
+	parts   map[string]any
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Path returns the name of the file as it was opened.
+func (db *DB) Path() string { return db.path }
+
+// usable returns why the database cannot be used, if so.
+func (db *DB) usable() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.usableLocked()
+}
+
+func (db *DB) usableLocked() error {
+	if db.failed != nil {
+		return fmt.Errorf("%s: %w: %w", db.path, ErrFailed, db.failed)
+	}
+	if db.closed {
+		return fmt.Errorf("%s: %w", db.path, ErrClosed)
+	}
+	return nil
+}
+
+// fail gives the database up, for the first cause it is told.
+func (db *DB) fail(cause error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.failed == nil {
+		db.failed = cause
+		db.logger.Error("edfsm: database given up", "file", db.path, "error", cause)
+	}
+}
+
+// Close waits for the updates it has accepted, interrupts readers, and closes
+// the file. Later calls return what the first one did.
+func (db *DB) Close() error {
+	db.closeOnce.Do(func() { db.closeErr = db.close() })
+	return db.closeErr
+}
+
+func (db *DB) close() error {
+	db.drain()
+	defer func() { <-db.writer }()
+	errs := []error{db.readers.Close()}
+	if db.conn != nil {
+		db.mu.Lock()
+		failed := db.failed
+		db.mu.Unlock()
+		if failed == nil {
+			_, err := runCheckpoint(db.conn)
+			errs = append(errs, err)
+		}
+		errs = append(errs, db.conn.Close())
+		db.conn = nil
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%s: close: %w", db.path, err)
+	}
+	return nil
+}
+
+// drain refuses new updates and takes the writer once no accepted one is left.
+func (db *DB) drain() {
+	db.mu.Lock()
+	db.closed = true
+	db.mu.Unlock()
+	for {
+		db.writer <- struct{}{}
+		db.mu.Lock()
+		idle := db.forming == nil
+		db.mu.Unlock()
+		if idle {
+			return
+		}
+		<-db.writer
+	}
+}
+
+// Shared returns the value that all parts of this process that use db have in
+// common under name. make is called for the first of them.
+func Shared[T any](db *DB, name string, make func() *T) *T {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if v, ok := db.parts[name].(*T); ok {
+		return v
+	}
+	v := make()
+	db.parts[name] = v
+	return v
+}
