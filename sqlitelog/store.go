@@ -42,7 +42,8 @@ type store struct {
 	codec   string
 	number  int64
 	epoch   int64
-	asText  bool // values are text, so that the shell shows them
+	ownedIn uint64 // the last transaction in which the epoch was ours
+	asText  bool   // values are text, so that the shell shows them
 	offsets *offsets
 	head    atomic.Int64 // offset of the newest durable event
 }
@@ -145,12 +146,8 @@ func (s *store) append(ctx context.Context, b *batch) error {
 }
 
 func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
-	epoch, _, err := tx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
-	if err != nil {
+	if err := s.checkOwner(tx); err != nil {
 		return 0, err
-	}
-	if epoch != s.epoch {
-		return 0, fmt.Errorf("log %q: %w", s.name, ErrConflict)
 	}
 	offset, err := s.offsets.reserve(tx, len(b.ends))
 	if err != nil {
@@ -166,6 +163,9 @@ func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
 	}
 	now := time.Now().UnixMilli()
 	for i := range b.ends {
+		if err := stmt.Reset(); err != nil {
+			return 0, err
+		}
 		value := b.value(i)
 		stmt.BindInt64(1, offset)
 		stmt.BindInt64(2, s.number)
@@ -179,12 +179,25 @@ func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
 		if _, err := stmt.Step(); err != nil {
 			return 0, err
 		}
-		if err := stmt.Reset(); err != nil {
-			return 0, err
-		}
 		offset++
 	}
 	return offset - 1, nil
+}
+
+// checkOwner looks once in each transaction whether the log is still ours.
+func (s *store) checkOwner(tx sqlitedb.Tx) error {
+	if s.ownedIn == tx.ID() {
+		return nil
+	}
+	epoch, _, err := tx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
+	if err != nil {
+		return err
+	}
+	if epoch != s.epoch {
+		return fmt.Errorf("log %q: %w", s.name, ErrConflict)
+	}
+	s.ownedIn = tx.ID()
+	return nil
 }
 
 // batch is the encoded events of one call.

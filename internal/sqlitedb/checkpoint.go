@@ -6,6 +6,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
+// checkpointEvery is how many transactions pass between two looks at the WAL.
+const checkpointEvery = 16
+
 // checkpointPages is how far the WAL grows before the writer copies it back:
 // some 4 MB. SQLite's own automatic checkpoints do the same but tell nobody
 // when they fail.
@@ -21,7 +24,7 @@ type walState struct {
 // the WAL keeps everything; it is reported and tried again when the WAL has
 // grown as much once more.
 func (db *DB) checkpointIfDue() {
-	if db.conn == nil {
+	if db.conn == nil || db.tx%checkpointEvery != 0 {
 		return
 	}
 	wal, err := walStatus(db.conn, "PRAGMA wal_checkpoint(NOOP)")
