@@ -35,18 +35,21 @@ type record struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum ties a value to its place: a row that was damaged, or copied from
+// checksum computes CRC-32Cs of records. Its buffer would otherwise be
+// allocated anew for each.
+type checksum struct{ head [24]byte }
+
+// of ties a value to its place: a row that was damaged, or copied from
 // elsewhere, does not match it. A nil key means none.
-func checksum(log, offset int64, key, value []byte) int64 {
-	var head [24]byte
-	binary.BigEndian.PutUint64(head[0:], uint64(log))
-	binary.BigEndian.PutUint64(head[8:], uint64(offset))
+func (c *checksum) of(log, offset int64, key, value []byte) int64 {
 	keyLen := int64(len(key))
 	if key == nil {
 		keyLen = -1
 	}
-	binary.BigEndian.PutUint64(head[16:], uint64(keyLen))
-	crc := crc32.Update(0, castagnoli, head[:])
+	binary.BigEndian.PutUint64(c.head[0:], uint64(log))
+	binary.BigEndian.PutUint64(c.head[8:], uint64(offset))
+	binary.BigEndian.PutUint64(c.head[16:], uint64(keyLen))
+	crc := crc32.Update(0, castagnoli, c.head[:])
 	crc = crc32.Update(crc, castagnoli, key)
 	return int64(crc32.Update(crc, castagnoli, value))
 }

@@ -24,6 +24,7 @@ const (
 func (s *store) records(ctx context.Context) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		var p page
+		var sum checksum
 		for p.end = -1; p.end < 0 || p.after < p.end; {
 			if err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, &p) }); err != nil {
 				yield(record{}, fmt.Errorf("log %q: %w", s.name, err))
@@ -31,7 +32,7 @@ func (s *store) records(ctx context.Context) iter.Seq2[record, error] {
 			}
 			for _, r := range p.records {
 				var err error
-				if r.crc != checksum(s.number, r.offset, r.key, r.value) {
+				if r.crc != sum.of(s.number, r.offset, r.key, r.value) {
 					err = s.recordError(r, ErrCorrupt)
 				}
 				if !yield(r, err) || err != nil {

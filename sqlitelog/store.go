@@ -175,7 +175,7 @@ func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
 			stmt.BindBytes(4, value)
 		}
 		stmt.BindInt64(5, now)
-		stmt.BindInt64(6, checksum(s.number, offset, nil, value))
+		stmt.BindInt64(6, b.checksum.of(s.number, offset, nil, value))
 		if _, err := stmt.Step(); err != nil {
 			return 0, err
 		}
@@ -204,6 +204,8 @@ func (s *store) checkOwner(tx sqlitedb.Tx) error {
 type batch struct {
 	data []byte
 	ends []int // ends[i] is where value i ends in data
+
+	checksum checksum
 }
 
 func (b *batch) start(i int) int {

@@ -41,6 +41,10 @@ const (
 	busyTimeout = 10 * time.Second
 
 	readerCount = 4
+
+	// minFileSize is SQLite's smallest page. SQLite takes anything shorter for
+	// an empty file and would write over it.
+	minFileSize = 512
 )
 
 // Open opens the database at path and makes it if there is none. The file is
@@ -120,6 +124,8 @@ func createFile(name string) error {
 			return fmt.Errorf("%w: it is a directory", ErrNotDatabase)
 		case !mode.IsRegular():
 			return fmt.Errorf("%w: it is not a regular file", ErrNotDatabase)
+		case info.Size() > 0 && info.Size() < minFileSize:
+			return fmt.Errorf("%w: it has %d bytes", ErrNotDatabase, info.Size())
 		}
 		return nil
 	}
