@@ -80,7 +80,7 @@ func Open[E any](ctx context.Context, path string, cfg Config[E]) (*Log[E], erro
 			return nil, fmt.Errorf("sqlitelog: %w", err)
 		}
 	}
-	db, err := sqlitedb.Open(ctx, path, cfg.Logger)
+	db, err := sqlitedb.Open(ctx, path, sqlitedb.Options{Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -35,15 +35,19 @@ var (
 	// caller may wait. Nothing was written.
 	ErrBusy = errors.New("locked by another process")
 
+	// ErrReadOnly: the file was opened for reading only.
+	ErrReadOnly = errors.New("opened read-only")
+
 	// ErrClosed: the database was closed. Nothing was written.
 	ErrClosed = errors.New("closed")
 )
 
 // DB is one open SQLite file. It may be used concurrently.
 type DB struct {
-	path    string
-	logger  *slog.Logger
-	readers *sqlitex.Pool
+	path     string
+	logger   *slog.Logger
+	readOnly bool
+	readers  *sqlitex.Pool // nil: opened exclusively, conn is for all
 
 	// writer is the right to use conn: whoever has sent to it has the
 	// connection until he receives.
@@ -102,22 +106,35 @@ func (db *DB) Close() error {
 func (db *DB) close() error {
 	db.drain()
 	defer func() { <-db.writer }()
-	errs := []error{db.readers.Close()}
-	if db.conn != nil {
-		db.mu.Lock()
-		failed := db.failed
-		db.mu.Unlock()
-		if failed == nil {
-			_, err := runCheckpoint(db.conn)
-			errs = append(errs, err)
-		}
-		errs = append(errs, db.conn.Close())
-		db.conn = nil
+	var errs []error
+	if db.readers != nil {
+		errs = append(errs, db.readers.Close())
 	}
+	if db.conn != nil && !db.hasFailed() {
+		_, err := runCheckpoint(db.conn)
+		errs = append(errs, err)
+	}
+	errs = append(errs, db.closeWriter())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%s: close: %w", db.path, err)
 	}
 	return nil
+}
+
+func (db *DB) hasFailed() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.failed != nil
+}
+
+// closeWriter gives the writer's connection up, and with it its locks.
+func (db *DB) closeWriter() error {
+	if db.conn == nil {
+		return nil
+	}
+	conn := db.conn
+	db.conn = nil
+	return conn.Close()
 }
 
 // drain refuses new updates and takes the writer once no accepted one is left.

@@ -52,8 +52,8 @@ const (
 // two more files there while the database is open. The path is a plain file
 // name. ":memory:" means a database in memory that only this handle sees.
 //
-// A file that is not ours is left as it is. A nil logger is silent.
-func Open(ctx context.Context, path string, logger *slog.Logger) (_ *DB, err error) {
+// A file that is not ours is left as it is.
+func Open(ctx context.Context, path string, opts Options) (_ *DB, err error) {
 	defer func() {
 		if err != nil {
 			err = &fs.PathError{Op: "open", Path: path, Err: err}
@@ -65,36 +65,41 @@ func Open(ctx context.Context, path string, logger *slog.Logger) (_ *DB, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	name, flags, err := locate(path)
+	name, flags, err := locate(path, opts)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := openWriter(name, flags)
-	if err != nil {
-		return nil, explain(err)
+	db := &DB{
+		path:     path,
+		logger:   opts.Logger,
+		readOnly: opts.ReadOnly,
+		writer:   make(chan struct{}, 1),
+		parts:    make(map[string]any),
 	}
-	readers, err := openReaders(name, flags)
-	if err != nil {
-		return nil, errors.Join(explain(err), conn.Close())
+	if !opts.ReadOnly {
+		if db.conn, err = openWriter(name, flags, opts); err != nil {
+			return nil, explain(err)
+		}
 	}
-	return &DB{
-		path:    path,
-		logger:  logger,
-		readers: readers,
-		writer:  make(chan struct{}, 1),
-		conn:    conn,
-		parts:   make(map[string]any),
-	}, nil
+	if !opts.Exclusive {
+		if db.readers, err = openReaders(name, flags&^sqlite.OpenCreate); err != nil {
+			return nil, errors.Join(explain(err), db.closeWriter())
+		}
+	}
+	return db, nil
 }
 
 var memoryCount atomic.Int64
 
 // locate returns what SQLite is to open, after it has made sure that the file
 // exists and is ours or empty.
-func locate(path string) (name string, flags sqlite.OpenFlags, err error) {
+func locate(path string, opts Options) (name string, flags sqlite.OpenFlags, err error) {
+	if opts.Exclusive && opts.ReadOnly {
+		return "", 0, errors.New("a file cannot be opened both exclusively and read-only")
+	}
 	if path == ":memory:" {
 		name := fmt.Sprintf("file:/edfsm-%d?vfs=memdb", memoryCount.Add(1))
 		return name, sqlite.OpenReadWrite | sqlite.OpenCreate | sqlite.OpenURI, nil
@@ -107,16 +112,20 @@ func locate(path string) (name string, flags sqlite.OpenFlags, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	if err := createFile(name); err != nil {
+	if err := createFile(name, opts.ReadOnly); err != nil {
 		return "", 0, err
 	}
-	return name, sqlite.OpenReadWrite, checkOurs(name)
+	flags = sqlite.OpenReadWrite
+	if opts.ReadOnly {
+		flags = sqlite.OpenReadOnly
+	}
+	return name, flags, checkOurs(name)
 }
 
-// createFile makes an empty file unless there is one. It never opens an
+// createFile makes an empty file unless there is one, or unless a reader asks. It never opens an
 // existing file: closing it would drop the locks that SQLite holds on it in
 // this process.
-func createFile(name string) error {
+func createFile(name string, readOnly bool) error {
 	info, err := os.Stat(name)
 	if err == nil {
 		switch mode := info.Mode(); {
@@ -129,7 +138,7 @@ func createFile(name string) error {
 		}
 		return nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if readOnly || !errors.Is(err, fs.ErrNotExist) {
 		return reason(err)
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -180,19 +189,28 @@ func ours(rx Rx) error {
 	return nil
 }
 
-func openWriter(name string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
+func openWriter(name string, flags sqlite.OpenFlags, opts Options) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(name, flags)
 	if err != nil {
 		return nil, err
 	}
 	conn.SetBusyTimeout(busyTimeout)
-	if err := setUpWriter(conn, flags&sqlite.OpenURI != 0); err != nil {
+	if err := setUpWriter(conn, flags&sqlite.OpenURI != 0, opts); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
 
-func setUpWriter(conn *sqlite.Conn, inMemory bool) error {
+func setUpWriter(conn *sqlite.Conn, inMemory bool, opts Options) error {
+	if opts.Exclusive { // before WAL, else shared memory is used all the same
+		if err := exec(conn, "PRAGMA locking_mode = EXCLUSIVE"); err != nil {
+			return err
+		}
+	}
+	// Only a file without tables can be told to give pages back in steps.
+	if err := exec(conn, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+		return err
+	}
 	mode, _, err := Rx{conn}.Text("PRAGMA journal_mode = WAL")
 	if err != nil {
 		return err
@@ -200,8 +218,12 @@ func setUpWriter(conn *sqlite.Conn, inMemory bool) error {
 	if mode != "wal" && !inMemory {
 		return fmt.Errorf("the file system does not support WAL (journal mode is %q)", mode)
 	}
+	synchronous := "PRAGMA synchronous = FULL"
+	if opts.Durability == Normal {
+		synchronous = "PRAGMA synchronous = NORMAL"
+	}
 	for _, pragma := range []string{
-		"PRAGMA synchronous = FULL",
+		synchronous,
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
 	} {
@@ -214,7 +236,7 @@ func setUpWriter(conn *sqlite.Conn, inMemory bool) error {
 
 func openReaders(name string, flags sqlite.OpenFlags) (*sqlitex.Pool, error) {
 	return sqlitex.NewPool(name, sqlitex.PoolOptions{
-		Flags:    flags &^ sqlite.OpenCreate,
+		Flags:    flags,
 		PoolSize: readerCount,
 		PrepareConn: func(conn *sqlite.Conn) error {
 			conn.SetBusyTimeout(busyTimeout)

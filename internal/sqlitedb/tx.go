@@ -88,16 +88,17 @@ func bind(conn *sqlite.Conn, query string, args []any) (*sqlite.Stmt, error) {
 }
 
 // View runs fn in a read transaction: all that fn reads is of one moment. When
-// ctx ends, fn's statements fail and View returns ctx's error.
+// ctx ends, fn's statements fail and View returns ctx's error. On a file that
+// is opened exclusively it waits for the writer, and fn must not call Update.
 func View(ctx context.Context, db *DB, fn func(Rx) error) error {
 	if err := db.usable(); err != nil {
 		return err
 	}
-	conn, err := db.readers.Take(ctx)
+	conn, put, err := db.takeReader(ctx)
 	if err != nil {
 		return cmp.Or(ctx.Err(), db.usable(), err)
 	}
-	defer db.readers.Put(conn)
+	defer put()
 	if err = exec(conn, "BEGIN"); err == nil {
 		err = fn(Rx{conn})
 		conn.SetInterrupt(nil) // else ROLLBACK would be refused; it also resets the statements
@@ -112,4 +113,26 @@ func View(ctx context.Context, db *DB, fn func(Rx) error) error {
 		return cmp.Or(ctx.Err(), db.usable(), err)
 	}
 	return err
+}
+
+// takeReader returns a connection whose statements end with ctx.
+func (db *DB) takeReader(ctx context.Context) (conn *sqlite.Conn, put func(), err error) {
+	if db.readers != nil {
+		conn, err = db.readers.Take(ctx)
+		return conn, func() { db.readers.Put(conn) }, err
+	}
+	select {
+	case db.writer <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	if db.conn == nil {
+		<-db.writer
+		return nil, nil, fmt.Errorf("%s: %w", db.path, ErrClosed)
+	}
+	db.conn.SetInterrupt(ctx.Done())
+	return db.conn, func() {
+		db.conn.SetInterrupt(nil)
+		<-db.writer
+	}, nil
 }

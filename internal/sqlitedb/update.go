@@ -25,6 +25,9 @@ func Update(ctx context.Context, db *DB, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if db.readOnly {
+		return fmt.Errorf("%s: %w", db.path, ErrReadOnly)
+	}
 	m := &member{fn: fn}
 	g, leads, err := db.join(m)
 	if err != nil {
@@ -251,7 +254,5 @@ func (db *DB) rollback(cause error) error {
 	}
 	err = fmt.Errorf("rollback: %w", err)
 	db.fail(err)
-	err = errors.Join(err, db.conn.Close())
-	db.conn = nil
-	return errors.Join(cause, err)
+	return errors.Join(cause, err, db.closeWriter())
 }

@@ -21,7 +21,7 @@ var testPart = Part{Name: "test", Version: 1, Schema: []string{
 
 func open(t testing.TB, path string) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), path, nil)
+	db, err := Open(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
