@@ -3,7 +3,9 @@ package sqlitelog_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -101,7 +103,7 @@ func TestOpenCancelled(t *testing.T) {
 	}
 }
 
-// contents is the names, modes and bytes of the files in a folder.
+// contents is the names, modes and checksums of the files in a folder.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -118,7 +120,7 @@ func contents(t *testing.T, dir string) string {
 			return nil
 		}
 		data, err := os.ReadFile(path)
-		b.Write(data)
+		fmt.Fprintf(&b, "%d bytes, SHA-256 %x\n", len(data), sha256.Sum256(data))
 		return err
 	}))
 	return b.String()

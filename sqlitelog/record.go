@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+
+	"zombiezen.com/go/sqlite"
 )
 
 // RecordError says which record of a log cannot be read, and why: [ErrCorrupt],
@@ -25,31 +27,49 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// record is one row of the log. Its slices are valid until the next record.
+// record is one row of a log. Its value is valid until the next page is read.
 type record struct {
-	offset int64
-	key    []byte // nil: none
-	value  []byte
-	crc    int64
+	offset     int64
+	key        key
+	value      []byte
+	recordedAt int64 // Unix ms
+	crc        int64
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum computes CRC-32Cs of records. Its buffer would otherwise be
+// checksum computes CRC-32Cs of records. Its buffers would otherwise be
 // allocated anew for each.
-type checksum struct{ head [24]byte }
+type checksum struct {
+	head [25]byte
+	key  []byte
+}
 
 // of ties a value to its place: a row that was damaged, or copied from
-// elsewhere, does not match it. A nil key means none.
-func (c *checksum) of(log, offset int64, key, value []byte) int64 {
-	keyLen := int64(len(key))
-	if key == nil {
+// elsewhere, does not match it.
+func (c *checksum) of(log, offset int64, k key, value []byte) int64 {
+	keyLen := int64(len(k.text))
+	if !k.has {
 		keyLen = -1
 	}
 	binary.BigEndian.PutUint64(c.head[0:], uint64(log))
 	binary.BigEndian.PutUint64(c.head[8:], uint64(offset))
 	binary.BigEndian.PutUint64(c.head[16:], uint64(keyLen))
+	c.head[24] = 0
+	if k.tombstone {
+		c.head[24] = 1
+	}
+	c.key = append(c.key[:0], k.text...)
 	crc := crc32.Update(0, castagnoli, c.head[:])
-	crc = crc32.Update(crc, castagnoli, key)
+	crc = crc32.Update(crc, castagnoli, c.key)
 	return int64(crc32.Update(crc, castagnoli, value))
+}
+
+// keyAt reads a key from the columns key and tombstone of a row.
+func keyAt(stmt *sqlite.Stmt, col int) key {
+	k := key{has: !stmt.ColumnIsNull(col), tombstone: stmt.ColumnBool(col + 1)}
+	if k.has {
+		k.text = stmt.ColumnText(col)
+	}
+	return k
 }

@@ -4,38 +4,35 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
+	"sync"
 
 	"github.com/edfsm/edfsm/internal/sqlitedb"
 	"zombiezen.com/go/sqlite"
 )
 
-const (
+// A page is full when it has so many rows or bytes.
+var (
 	pageRows  = 1024
 	pageBytes = 1 << 20
-
-	selectFirst = `SELECT offset, key, value, crc FROM log
-		WHERE offset > ? AND offset <= ? AND log = ? ORDER BY offset`
-	selectOther = `SELECT offset, key, value, crc FROM log INDEXED BY log_by_log
-		WHERE offset > ? AND offset <= ? AND log = ? AND log > 1 ORDER BY offset`
 )
 
-// records reads the log in pages, so that no read transaction is open while
-// the caller works, up to the newest event at its start.
-func (s *store) records(ctx context.Context) iter.Seq2[record, error] {
+// records reads the events of a range of offsets, bounds included, in pages, so
+// that no read transaction is open while the caller works. Its end is at most
+// the newest event at its start.
+func (s *store) records(ctx context.Context, from, to int64) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
-		var p page
-		var sum checksum
-		for p.end = -1; p.end < 0 || p.after < p.end; {
-			if err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, &p) }); err != nil {
-				yield(record{}, fmt.Errorf("log %q: %w", s.name, err))
+		p := page{after: max(from, 1) - 1, end: to}
+		s.replays.begin(&p)
+		defer s.replays.end(&p)
+		for first := true; first || p.after < p.end; first = false {
+			if err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, &p, first) }); err != nil {
+				yield(record{}, fmt.Errorf("%s: log %q: %w", s.db.Path(), s.name, err))
 				return
 			}
+			s.replays.fix(&p)
 			for _, r := range p.records {
-				var err error
-				if r.crc != sum.of(s.number, r.offset, r.key, r.value) {
-					err = s.recordError(r, ErrCorrupt)
-				}
-				if !yield(r, err) || err != nil {
+				if !yield(r, nil) {
 					return
 				}
 			}
@@ -45,53 +42,77 @@ func (s *store) records(ctx context.Context) iter.Seq2[record, error] {
 
 // page is a part of a log in memory, and where to go on.
 type page struct {
-	records    []record
-	data       []byte
-	size       int // bytes in records
-	after, end int64
+	records     []record
+	data        []byte
+	size        int   // bytes in records
+	after, end  int64 // what is still to be read: after < offset <= end
+	compactions int64 // how often the log had been compacted at the start
 }
 
-func (s *store) read(rx sqlitedb.Rx, p *page) (err error) {
-	if p.end < 0 {
-		if p.end, _, err = rx.Int("SELECT max(offset) FROM log"); err != nil {
-			return err
-		}
-	}
-	query := selectFirst
-	if s.number > 1 {
-		query = selectOther
-	}
-	stmt, err := rx.Prepare(query)
-	if err != nil {
+// read reads a page from both tables at one moment. Of one log, all that was
+// compacted is older than the rest.
+func (s *store) read(rx sqlitedb.Rx, p *page, first bool) error {
+	if err := s.checkCompactions(rx, p, first); err != nil {
 		return err
 	}
-	stmt.BindInt64(1, p.after)
-	stmt.BindInt64(2, p.end)
-	stmt.BindInt64(3, s.number)
-	return p.fill(stmt)
-}
-
-// fill reads rows until the page is full. The page is the last one if the rows
-// come to an end.
-func (p *page) fill(stmt *sqlite.Stmt) error {
-	p.records, p.data, p.size = p.records[:0], p.data[:0], 0
-	for len(p.records) < pageRows && p.size < pageBytes {
-		row, err := stmt.Step()
+	if first {
+		newest, _, err := rx.Int(`SELECT max(ifnull((SELECT max(offset) FROM log), 0), ifnull((SELECT max(offset) FROM compacted), 0))`)
 		if err != nil {
 			return err
 		}
-		if !row {
-			p.after = p.end
-			return nil
+		p.end = min(p.end, newest)
+	}
+	p.records, p.data, p.size = p.records[:0], p.data[:0], 0
+	for _, query := range []string{s.sql.compacted.read, s.sql.log.read} {
+		stmt, err := rx.Prepare(query)
+		if err != nil {
+			return err
 		}
-		r := record{offset: stmt.ColumnInt64(0), value: p.column(stmt, 2), crc: stmt.ColumnInt64(3)}
-		if !stmt.ColumnIsNull(1) {
-			r.key = p.column(stmt, 1)
+		stmt.BindInt64(1, s.number)
+		stmt.BindInt64(2, p.after)
+		stmt.BindInt64(3, p.end)
+		if full, err := p.fill(stmt); err != nil || full {
+			return err
 		}
+	}
+	p.after = p.end
+	return nil
+}
+
+// checkCompactions fails if somebody else has compacted the log since the first
+// page: a later page may lack what the earlier ones relied on. Our own
+// compactor heeds s.replays.
+func (s *store) checkCompactions(rx sqlitedb.Rx, p *page, first bool) error {
+	n, _, err := rx.Int("SELECT compactions FROM logs WHERE number = ?", s.number)
+	if err != nil {
+		return err
+	}
+	if first {
+		p.compactions = n
+	}
+	if n == p.compactions {
+		return nil
+	}
+	epoch, _, err := rx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
+	if err == nil && epoch != s.epoch {
+		err = ErrCompacted
+	}
+	return err
+}
+
+// fill reads rows until the page is full or they come to an end.
+func (p *page) fill(stmt *sqlite.Stmt) (full bool, err error) {
+	for len(p.records) < pageRows && p.size < pageBytes {
+		row, err := stmt.Step()
+		if err != nil || !row {
+			return false, err
+		}
+		r := record{offset: stmt.ColumnInt64(0), key: keyAt(stmt, 1), value: p.column(stmt, 3)}
+		r.recordedAt, r.crc = stmt.ColumnInt64(4), stmt.ColumnInt64(5)
 		p.records = append(p.records, r)
 		p.after = r.offset
 	}
-	return stmt.Reset()
+	return true, stmt.Reset()
 }
 
 // column copies a column's bytes into the page. When data has to grow, earlier
@@ -109,6 +130,41 @@ func (p *page) column(stmt *sqlite.Stmt, col int) []byte {
 	return p.data[start : start+n : start+n]
 }
 
-func (s *store) recordError(r record, err error) error {
-	return &RecordError{File: s.db.Path(), Log: s.name, Offset: r.offset, Key: string(r.key), Err: err}
+// replays is the ends of the replays that are under way: of what they have
+// still to read, nothing may go for the sake of an event that they will not
+// come to.
+type replays struct {
+	mu   sync.Mutex // also held while a slice of a compaction commits
+	ends map[*page]int64
+}
+
+// begin keeps everything in its place until fix says where the replay ends.
+func (r *replays) begin(p *page) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ends == nil {
+		r.ends = make(map[*page]int64)
+	}
+	r.ends[p] = 0
+}
+
+func (r *replays) fix(p *page) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ends[p] = p.end
+}
+
+func (r *replays) end(p *page) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ends, p)
+}
+
+// bound returns the least of the ends. The caller holds mu.
+func (r *replays) bound() int64 {
+	bound := int64(math.MaxInt64)
+	for _, end := range r.ends {
+		bound = min(bound, end)
+	}
+	return bound
 }

@@ -9,128 +9,107 @@ import (
 	"github.com/edfsm/edfsm/internal/sqlitedb"
 )
 
-// tables is what a log keeps in a file. The offset is the rowid, so that events
-// are appended to the end of one b-tree and read back without a sort. The
-// index lets logs other than the first be read without passing over it, and
-// costs a file with one log nothing.
-var tables = sqlitedb.Part{
-	Name:    "log",
-	Version: 1,
-	Schema: []string{
-		`CREATE TABLE logs(
-			number INTEGER PRIMARY KEY,
-			name   TEXT NOT NULL UNIQUE,
-			codec  TEXT NOT NULL,
-			epoch  INTEGER NOT NULL
-		) STRICT`,
-		`CREATE TABLE log(
-			offset      INTEGER PRIMARY KEY,
-			log         INTEGER NOT NULL,
-			key         TEXT,
-			value       ANY NOT NULL,
-			recorded_at INTEGER NOT NULL,
-			crc         INTEGER NOT NULL
-		) STRICT`,
-		`CREATE INDEX log_by_log ON log(log) WHERE log > 1`,
-	},
-}
-
 // store is one log of a file, as bytes.
 type store struct {
-	db      *sqlitedb.DB
-	name    string
-	codec   string
-	number  int64
-	epoch   int64
-	ownedIn uint64 // the last transaction in which the epoch was ours
-	asText  bool   // values are text, so that the shell shows them
-	offsets *offsets
-	head    atomic.Int64 // offset of the newest durable event
+	db     *sqlitedb.DB
+	file   *file
+	sql    *queries
+	name   string
+	codec  string
+	number int64
+	epoch  int64
+	asText bool // values are text, so that the shell shows them
+
+	head      atomic.Int64 // offset of the newest durable event
+	replays   replays
+	compactor *compactor // nil: the log is never compacted
+
+	generation uint64 // of file, when the epoch was ours; for whoever has the writer
 }
 
-// openStore registers the log in its file and becomes its owner.
+// openStore finds the log in its file, or registers it, and becomes its owner.
+// A reader does neither.
 func openStore(ctx context.Context, db *sqlitedb.DB, name, codec string) (*store, error) {
 	if err := sqlitedb.Ensure(ctx, db, tables); err != nil {
 		return nil, err
 	}
-	s := &store{
-		db: db, name: name, codec: codec,
-		asText:  codec == "json",
-		offsets: sqlitedb.Shared(db, "log", func() *offsets { return new(offsets) }),
-	}
-	err := sqlitedb.View(ctx, db, func(rx sqlitedb.Rx) error { return s.checkCodec(rx) })
-	if err == nil {
+	s := &store{db: db, file: fileOf(db), name: name, codec: codec, asText: codec == "json"}
+	err := sqlitedb.View(ctx, db, s.find)
+	if err == nil && !sqlitedb.IsReadOnly(db) {
 		err = sqlitedb.Update(ctx, db, s.own)
+	} else if err == nil && s.number == 0 {
+		err = ErrNoLog
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("log %q: %w", name, err)
 	}
 	return s, nil
 }
 
-func (s *store) checkCodec(rx sqlitedb.Rx) error {
+// find sets the number of the log, 0 if the file has no such log, and its head.
+func (s *store) find(rx sqlitedb.Rx) error {
 	codec, exists, err := rx.Text("SELECT codec FROM logs WHERE name = ?", s.name)
+	if err != nil || !exists {
+		return err
+	}
+	if codec != s.codec {
+		return fmt.Errorf("%w: it was written with %q, not with %q", ErrCodec, codec, s.codec)
+	}
+	if s.number, _, err = rx.Int("SELECT number FROM logs WHERE name = ?", s.name); err != nil {
+		return err
+	}
+	s.sql = queriesFor(s.number)
+	newest, _, err := rx.Int(s.sql.newest, s.number)
 	if err != nil {
 		return err
 	}
-	if exists && codec != s.codec {
-		return fmt.Errorf("log %q: %w: it was written with %q, not with %q", s.name, ErrCodec, codec, s.codec)
+	compacted, _, err := rx.Int(s.sql.newestCompacted, s.number)
+	if err != nil {
+		return err
 	}
-	return nil
+	floor, _, err := rx.Int("SELECT floor FROM logs WHERE number = ?", s.number)
+	s.head.Store(max(newest, compacted, floor))
+	return err
 }
 
 // own raises the epoch, which shuts out whoever owned the log before.
 func (s *store) own(tx sqlitedb.Tx) error {
-	if err := s.checkCodec(tx.Rx); err != nil {
-		return err
-	}
-	err := tx.Exec("INSERT INTO logs(name, codec, epoch) VALUES(?, ?, 0) ON CONFLICT(name) DO NOTHING", s.name, s.codec)
+	err := tx.Exec(`INSERT INTO logs(name, codec, epoch, floor, compactions) VALUES(?, ?, 0, 0, 0)
+		ON CONFLICT(name) DO NOTHING`, s.name, s.codec)
 	if err != nil {
 		return err
 	}
 	if err := tx.Exec("UPDATE logs SET epoch = epoch + 1 WHERE name = ?", s.name); err != nil {
 		return err
 	}
-	if s.number, _, err = tx.Int("SELECT number FROM logs WHERE name = ?", s.name); err != nil {
+	s.file.generation++
+	s.epoch, _, err = tx.Int("SELECT epoch FROM logs WHERE name = ?", s.name)
+	if err != nil {
 		return err
 	}
-	if s.epoch, _, err = tx.Int("SELECT epoch FROM logs WHERE name = ?", s.name); err != nil {
+	return s.find(tx.Rx)
+}
+
+// checkOwner must be called first in each transaction that writes to the log.
+func (s *store) checkOwner(tx sqlitedb.Tx) error {
+	if err := s.file.refresh(tx); err != nil {
 		return err
 	}
-	query := "SELECT max(offset) FROM log WHERE log = ?"
-	if s.number > 1 {
-		query = "SELECT max(offset) FROM log WHERE log = ? AND log > 1"
+	if s.generation == s.file.generation {
+		return nil
 	}
-	head, _, err := tx.Int(query, s.number)
-	s.head.Store(head)
-	return err
-}
-
-// offsets hands out the offsets of a file. It is used by whoever has the
-// writer.
-type offsets struct {
-	tx   uint64
-	next int64
-}
-
-// reserve returns the first of n new offsets. Those of a transaction that is
-// rolled back are given again: nobody was told of them.
-func (o *offsets) reserve(tx sqlitedb.Tx, n int) (int64, error) {
-	if o.tx != tx.ID() { // another process may have written since
-		newest, _, err := tx.Int("SELECT max(offset) FROM log")
-		if err != nil {
-			return 0, err
-		}
-		o.tx, o.next = tx.ID(), newest+1
+	epoch, _, err := tx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
+	if err != nil {
+		return err
 	}
-	first := o.next
-	o.next += int64(n)
-	return first, nil
+	if epoch != s.epoch {
+		return fmt.Errorf("log %q: %w", s.name, ErrConflict)
+	}
+	s.generation = s.file.generation
+	return nil
 }
 
-const insertEvent = "INSERT INTO log(offset, log, key, value, recorded_at, crc) VALUES(?, ?, ?, ?, ?, ?)"
-
-// append makes the values of a batch durable, all or none.
+// append makes the events of a batch durable, all or none.
 func (s *store) append(ctx context.Context, b *batch) error {
 	var last int64
 	err := sqlitedb.Update(ctx, s.db, func(tx sqlitedb.Tx) (err error) {
@@ -142,15 +121,14 @@ func (s *store) append(ctx context.Context, b *batch) error {
 	}
 	for head := s.head.Load(); head < last && !s.head.CompareAndSwap(head, last); head = s.head.Load() {
 	}
+	if s.compactor != nil {
+		s.compactor.grown(len(b.ends))
+	}
 	return nil
 }
 
 func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
 	if err := s.checkOwner(tx); err != nil {
-		return 0, err
-	}
-	offset, err := s.offsets.reserve(tx, len(b.ends))
-	if err != nil {
 		return 0, err
 	}
 	stmt, err := tx.Prepare(insertEvent)
@@ -161,51 +139,53 @@ func (s *store) insert(tx sqlitedb.Tx, b *batch) (last int64, err error) {
 	if s.asText {
 		text = string(b.data)
 	}
-	now := time.Now().UnixMilli()
+	offset := s.file.reserve(len(b.ends))
+	stmt.BindInt64(1, s.number)
+	stmt.BindInt64(6, time.Now().UnixMilli())
 	for i := range b.ends {
 		if err := stmt.Reset(); err != nil {
 			return 0, err
 		}
-		value := b.value(i)
-		stmt.BindInt64(1, offset)
-		stmt.BindInt64(2, s.number)
-		if s.asText {
-			stmt.BindText(4, text[b.start(i):b.ends[i]])
+		k, value := b.key(i), b.value(i)
+		stmt.BindInt64(2, offset)
+		if k.has {
+			stmt.BindText(3, k.text)
 		} else {
-			stmt.BindBytes(4, value)
+			stmt.BindNull(3)
 		}
-		stmt.BindInt64(5, now)
-		stmt.BindInt64(6, b.checksum.of(s.number, offset, nil, value))
+		stmt.BindBool(4, k.tombstone)
+		if s.asText {
+			stmt.BindText(5, text[b.start(i):b.ends[i]])
+		} else {
+			stmt.BindBytes(5, value)
+		}
+		stmt.BindInt64(7, b.checksum.of(s.number, offset, k, value))
 		if _, err := stmt.Step(); err != nil {
 			return 0, err
+		}
+		if s.compactor != nil && k.has {
+			s.compactor.note(k.text, offset)
 		}
 		offset++
 	}
 	return offset - 1, nil
 }
 
-// checkOwner looks once in each transaction whether the log is still ours.
-func (s *store) checkOwner(tx sqlitedb.Tx) error {
-	if s.ownedIn == tx.ID() {
-		return nil
-	}
-	epoch, _, err := tx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
-	if err != nil {
-		return err
-	}
-	if epoch != s.epoch {
-		return fmt.Errorf("log %q: %w", s.name, ErrConflict)
-	}
-	s.ownedIn = tx.ID()
-	return nil
-}
-
-// batch is the encoded events of one call.
+// batch is the encoded events of one call, and their keys if the log is
+// compacted.
 type batch struct {
 	data []byte
 	ends []int // ends[i] is where value i ends in data
+	keys []key
 
 	checksum checksum
+}
+
+// key is what makes an older event superfluous. has is false if there is none.
+type key struct {
+	has       bool
+	tombstone bool
+	text      string
 }
 
 func (b *batch) start(i int) int {
@@ -216,3 +196,10 @@ func (b *batch) start(i int) int {
 }
 
 func (b *batch) value(i int) []byte { return b.data[b.start(i):b.ends[i]] }
+
+func (b *batch) key(i int) (k key) {
+	if len(b.keys) > 0 {
+		k = b.keys[i]
+	}
+	return k
+}

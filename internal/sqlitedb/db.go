@@ -12,6 +12,7 @@
 package sqlitedb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,6 +65,9 @@ type DB struct {
 
 	closeOnce sync.Once
 	closeErr  error
+
+	work  sync.WaitGroup       // the goroutines started by Go
+	stops []context.CancelFunc // and what ends them
 }
 
 // Path returns the name of the file as it was opened.
@@ -96,14 +100,17 @@ func (db *DB) fail(cause error) {
 	}
 }
 
-// Close waits for the updates it has accepted, interrupts readers, and closes
-// the file. Later calls return what the first one did.
+// Close stops what runs in the background, waits for the updates it has
+// accepted, interrupts readers, and closes the file. Later calls return what
+// the first one did.
 func (db *DB) Close() error {
 	db.closeOnce.Do(func() { db.closeErr = db.close() })
 	return db.closeErr
 }
 
 func (db *DB) close() error {
+	db.refuse()
+	db.work.Wait()
 	db.drain()
 	defer func() { <-db.writer }()
 	var errs []error
@@ -137,11 +144,18 @@ func (db *DB) closeWriter() error {
 	return conn.Close()
 }
 
-// drain refuses new updates and takes the writer once no accepted one is left.
-func (db *DB) drain() {
+// refuse makes new calls fail and tells the background to end.
+func (db *DB) refuse() {
 	db.mu.Lock()
+	defer db.mu.Unlock()
 	db.closed = true
-	db.mu.Unlock()
+	for _, stop := range db.stops {
+		stop()
+	}
+}
+
+// drain takes the writer once no accepted update is left.
+func (db *DB) drain() {
 	for {
 		db.writer <- struct{}{}
 		db.mu.Lock()
@@ -153,6 +167,30 @@ func (db *DB) drain() {
 		<-db.writer
 	}
 }
+
+// Go runs fn in a goroutine that stop, or Close at the latest, ends through
+// ctx and waits for.
+func Go(db *DB, fn func(ctx context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		cancel()
+	}
+	db.stops = append(db.stops, cancel)
+	db.work.Go(func() {
+		defer close(done)
+		fn(ctx)
+	})
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// Logger returns where the parts of a file report to; never nil.
+func Logger(db *DB) *slog.Logger { return db.logger }
 
 // Shared returns the value that all parts of this process that use db have in
 // common under name. make is called for the first of them.
@@ -166,3 +204,6 @@ func Shared[T any](db *DB, name string, make func() *T) *T {
 	db.parts[name] = v
 	return v
 }
+
+// IsReadOnly reports whether the file was opened for reading only.
+func IsReadOnly(db *DB) bool { return db.readOnly }

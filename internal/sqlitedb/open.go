@@ -207,9 +207,14 @@ func setUpWriter(conn *sqlite.Conn, inMemory bool, opts Options) error {
 			return err
 		}
 	}
-	// Only a file without tables can be told to give pages back in steps.
-	if err := exec(conn, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+	pages, _, err := Rx{conn}.Int("PRAGMA page_count")
+	if err != nil {
 		return err
+	}
+	if pages == 0 { // only a new file can be made to give pages back in steps
+		if err := exec(conn, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 	}
 	mode, _, err := Rx{conn}.Text("PRAGMA journal_mode = WAL")
 	if err != nil {

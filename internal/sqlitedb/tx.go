@@ -43,6 +43,23 @@ func (rx Rx) Text(query string, args ...any) (s string, ok bool, err error) {
 	return s, ok, err
 }
 
+// Each calls scan for each row of the statement.
+func (rx Rx) Each(query string, scan func(*sqlite.Stmt) error) error {
+	stmt, err := rx.conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	for {
+		row, err := stmt.Step()
+		if err != nil || !row {
+			return err
+		}
+		if err := scan(stmt); err != nil {
+			return errors.Join(err, stmt.Reset())
+		}
+	}
+}
+
 func (rx Rx) row(query string, args []any, scan func(*sqlite.Stmt)) error {
 	stmt, err := bind(rx.conn, query, args)
 	if err != nil {

@@ -1,0 +1,51 @@
+package sqlitedb
+
+import (
+	"context"
+	"time"
+)
+
+// shrinkStep is the number of pages given back in one transaction: some 1 ms.
+const shrinkStep = "PRAGMA incremental_vacuum(64)"
+
+// Shrink gives free pages back to the file system, in small steps that share
+// the transactions of others, until at most keep, as a share of the file, is
+// free. The file itself gets shorter with the next checkpoint.
+func Shrink(ctx context.Context, db *DB, keep float64) error {
+	for more := true; more; {
+		start := time.Now()
+		err := Update(ctx, db, func(tx Tx) error {
+			free, _, err := tx.Int("PRAGMA freelist_count")
+			if err != nil {
+				return err
+			}
+			pages, _, err := tx.Int("PRAGMA page_count")
+			if err != nil {
+				return err
+			}
+			if more = free > int64(keep*float64(pages)); !more {
+				return nil
+			}
+			return tx.Exec(shrinkStep)
+		})
+		if err != nil {
+			return err
+		}
+		if err := Rest(ctx, time.Since(start)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest leaves the writer to others for a while.
+func Rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
