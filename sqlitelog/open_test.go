@@ -38,6 +38,9 @@ func TestOpenRefuses(t *testing.T) {
 			shell(t, path, "PRAGMA application_id = 12345", "CREATE TABLE t(x)")
 		}, sqlitelog.ErrForeign, "0x3039"},
 		{"another application without an id", func(t *testing.T, path string) { shell(t, path, "CREATE TABLE log(x)") }, sqlitelog.ErrForeign, ""},
+		{"another application in WAL mode", func(t *testing.T, path string) {
+			shell(t, path, "PRAGMA journal_mode = WAL", "PRAGMA application_id = 12345", "CREATE TABLE t(x)")
+		}, sqlitelog.ErrForeign, "0x3039"},
 		{"newer schema", func(t *testing.T, path string) {
 			closed(t, path)
 			shell(t, path, "UPDATE edfsm_schema SET version = 99")
@@ -79,7 +82,7 @@ func TestOpenBadPath(t *testing.T) {
 // A path is a file name, whatever SQLite could read into it.
 func TestOpenPlainName(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, path := range []string{"a?mode=memory.db", "file:b.db", "c#d%41.db"} {
+	for _, path := range []string{"a?mode=memory.db", "file:b.db", "c#d%41 ü.db"} {
 		log := open(t, path, sqlitelog.Config[string]{})
 		must(t, log.Notify(t.Context(), []string{path}))
 		must(t, log.Close())

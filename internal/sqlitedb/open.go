@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,11 @@ func Open(ctx context.Context, path string, opts Options) (_ *DB, err error) {
 			return nil, errors.Join(explain(err), db.closeWriter())
 		}
 	}
+	if opts.ReadOnly {
+		if err := View(ctx, db, ours); err != nil {
+			return nil, errors.Join(explain(err), db.Close())
+		}
+	}
 	return db, nil
 }
 
@@ -119,7 +125,7 @@ func locate(path string, opts Options) (name string, flags sqlite.OpenFlags, err
 	if opts.ReadOnly {
 		flags = sqlite.OpenReadOnly
 	}
-	return name, flags, checkOurs(name)
+	return name, flags, checkUntouched(name)
 }
 
 // createFile makes an empty file unless there is one, or unless a reader asks. It never opens an
@@ -159,29 +165,37 @@ func reason(err error) error {
 	return err
 }
 
-// checkOurs refuses a file that is not an empty database and not one of ours,
-// through a connection that cannot write.
-func checkOurs(name string) error {
-	conn, err := sqlite.OpenConn(name, sqlite.OpenReadOnly)
+// checkUntouched refuses a file that is plainly not ours, through a connection
+// that leaves no trace: it takes the file for one that nobody writes, and so
+// neither locks it nor opens its WAL. What it cannot tell, ours does, later.
+func checkUntouched(name string) error {
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(name), RawQuery: "immutable=1"}
+	if !strings.HasPrefix(uri.Path, "/") { // C:/…
+		uri.Path = "/" + uri.Path
+	}
+	conn, err := sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly, sqlite.OpenURI)
 	if err != nil {
 		return explain(err)
 	}
-	conn.SetBusyTimeout(busyTimeout)
-	err = ours(Rx{conn})
+	err = explain(ours(Rx{conn}))
+	if !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNotDatabase) {
+		err = nil
+	}
 	return errors.Join(err, conn.Close())
 }
 
+// ours refuses a database that is neither empty nor one of ours.
 func ours(rx Rx) error {
 	id, _, err := rx.Int("PRAGMA application_id")
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	if id == applicationID {
 		return nil
 	}
 	tables, _, err := rx.Int("SELECT count(*) FROM sqlite_schema")
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	if id != 0 || tables != 0 {
 		return fmt.Errorf("%w: application_id is %#x, with %d tables and indexes", ErrForeign, uint32(id), tables)
@@ -206,6 +220,9 @@ func setUpWriter(conn *sqlite.Conn, inMemory bool, opts Options) error {
 		if err := exec(conn, "PRAGMA locking_mode = EXCLUSIVE"); err != nil {
 			return err
 		}
+	}
+	if err := ours(Rx{conn}); err != nil {
+		return err
 	}
 	pages, _, err := Rx{conn}.Int("PRAGMA page_count")
 	if err != nil {
