@@ -96,8 +96,13 @@ type Log[E any] struct {
 	cfg     Config[E]
 	batches sync.Pool // of *batch
 	closed  atomic.Bool
-	stop    func() // ends the compactor; nil without one
-	file    *DB    // the file that Close closes; nil if it is not ours
+
+	// decodeAll is the codec's own way to make several events of an old
+	// record; nil without one.
+	decodeAll func(data []byte, emit func(E)) error
+
+	stop func() // ends the compactor; nil without one
+	file *DB    // the file that Close closes; nil if it is not ours
 }
 
 // Open opens the log named "main" in the file at path and becomes its owner:
@@ -135,6 +140,11 @@ func New[E any](ctx context.Context, db *DB, name string, cfg Config[E]) (*Log[E
 	}
 	l := &Log[E]{store: s, cfg: cfg}
 	l.batches.New = func() any { return new(batch) }
+	if c, ok := cfg.Codec.(interface {
+		DecodeAll(data []byte, emit func(E)) error
+	}); ok {
+		l.decodeAll = c.DecodeAll
+	}
 	if cfg.Key != nil && !sqlitedb.IsReadOnly(db) {
 		s.compactor = newCompactor(s, cfg.HighWater, cfg.LowWater)
 		l.stop = sqlitedb.Go(db, s.compactor.run)
@@ -260,10 +270,8 @@ func (l *Log[E]) Entries(ctx context.Context, from, to int64) iter.Seq2[Entry[E]
 func (l *Log[E]) decode(events []E, r record, sum *checksum) ([]E, error) {
 	err := ErrCorrupt
 	if r.crc == sum.of(l.store.number, r.offset, r.key, r.value) {
-		if c, ok := l.cfg.Codec.(interface {
-			DecodeAll(data []byte, emit func(E)) error
-		}); ok {
-			err = c.DecodeAll(r.value, func(e E) { events = append(events, e) })
+		if l.decodeAll != nil {
+			err = l.decodeAll(r.value, func(e E) { events = append(events, e) })
 		} else {
 			var e E
 			err = l.cfg.Codec.Decode(r.value, &e)

@@ -67,9 +67,8 @@ func (c *checksum) of(log, offset int64, k key, value []byte) int64 {
 
 // keyAt reads a key from the columns key and tombstone of a row.
 func keyAt(stmt *sqlite.Stmt, col int) key {
-	k := key{has: !stmt.ColumnIsNull(col), tombstone: stmt.ColumnBool(col + 1)}
-	if k.has {
-		k.text = stmt.ColumnText(col)
+	if stmt.ColumnIsNull(col) {
+		return key{}
 	}
-	return k
+	return key{has: true, tombstone: stmt.ColumnBool(col + 1), text: stmt.ColumnText(col)}
 }

@@ -118,15 +118,16 @@ func (p *page) fill(stmt *sqlite.Stmt) (full bool, err error) {
 // column copies a column's bytes into the page. When data has to grow, earlier
 // records keep the array it had before.
 func (p *page) column(stmt *sqlite.Stmt, col int) []byte {
-	n := stmt.ColumnLen(col)
-	p.size += n
 	start := len(p.data)
-	if cap(p.data)-start < n {
-		p.data = make([]byte, 0, max(n, min(2*cap(p.data), pageBytes), 4096))
+	n := stmt.ColumnBytes(col, p.data[start:cap(p.data)])
+	if n == cap(p.data)-start { // there may be more
+		n = stmt.ColumnLen(col)
+		p.data = make([]byte, 0, max(n+1, min(2*cap(p.data), pageBytes), 4096))
 		start = 0
+		stmt.ColumnBytes(col, p.data[:n])
 	}
+	p.size += n
 	p.data = p.data[:start+n]
-	stmt.ColumnBytes(col, p.data[start:])
 	return p.data[start : start+n : start+n]
 }
 
