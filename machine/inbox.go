@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -76,12 +75,16 @@ func (m *Machine[S, C, E]) Commands() Adapter[C] {
 // log knows. It deadlocks like [Machine.Do] when called from within.
 func View[S, C, E, R any](ctx context.Context, m *Machine[S, C, E], f func(S) R) (R, error) {
 	var r R
-	_, err := m.inbox.ask(ctx, input[S, C, E]{kind: view, view: func(s S) { r = f(s) }})
-	if err != nil {
-		var zero R
-		return zero, err
+	called := false
+	look := func(s S) {
+		called = true
+		r = f(s)
 	}
-	return r, nil
+	_, err := m.inbox.ask(ctx, input[S, C, E]{kind: view, view: look})
+	if errors.Is(err, ErrStopped) && !called {
+		err = m.inbox.viewLast(ctx, look)
+	}
+	return r, err
 }
 
 type kind uint8
@@ -101,10 +104,21 @@ type input[S, C, E any] struct {
 	caller *caller // nil: nobody waits
 }
 
-// claim reports whether the input is still wanted; then it can no longer be
-// cancelled.
-func (in *input[S, C, E]) claim() bool {
-	return in.caller == nil || in.caller.state.CompareAndSwap(waiting, claimed)
+// look calls the function of a view, unless its caller has left.
+func (in *input[S, C, E]) look(s S) {
+	if !in.caller.claim() {
+		return
+	}
+	o := outcome{err: ErrStopped} // should it panic
+	defer func() { in.caller.answer <- o }()
+	in.view(s)
+	o.err = nil
+}
+
+// caller is somebody who waits for the outcome of an input.
+type caller struct {
+	state  atomic.Uint32
+	answer chan outcome // holds one, so that answering never blocks
 }
 
 const (
@@ -113,99 +127,69 @@ const (
 	cancelled
 )
 
-// caller is somebody who waits for the outcome of an input.
-type caller struct {
-	state  atomic.Uint32
-	answer chan outcome // holds one, so that answering never blocks
-}
-
 type outcome struct {
 	change Change
 	err    error
 }
 
-var callers = sync.Pool{New: func() any { return &caller{answer: make(chan outcome, 1)} }}
+// claim reports whether the caller still wants the outcome; then it can no
+// longer cancel.
+func (c *caller) claim() bool { return c.state.CompareAndSwap(waiting, claimed) }
 
-// inbox is the mailbox and the part of a machine that its callers touch.
+// refuse answers a caller whose input was not taken up.
+func (c *caller) refuse() {
+	if c != nil && c.claim() {
+		c.answer <- outcome{err: ErrStopped}
+	}
+}
+
+// inbox is the part of a machine that its callers touch.
 type inbox[S, C, E any] struct {
-	queue   chan input[S, C, E]
-	closing chan struct{} // closed first: blocked senders leave
-	ended   chan struct{} // closed last: last and lastErr are set
-
-	mu     sync.RWMutex // held for reading by senders, for writing to close queue
-	closed bool
-	once   sync.Once
-
+	mailbox[input[S, C, E]]
+	callers sync.Pool     // of *caller; not shared, for machines in synctest bubbles
+	ended   chan struct{} // closed when last and lastErr are set
 	last    S
 	lastErr error
 }
 
 func newInbox[S, C, E any](size int) *inbox[S, C, E] {
 	return &inbox[S, C, E]{
-		queue:   make(chan input[S, C, E], size),
-		closing: make(chan struct{}),
+		mailbox: newMailbox[input[S, C, E]](size),
+		callers: sync.Pool{New: func() any { return &caller{answer: make(chan outcome, 1)} }},
 		ended:   make(chan struct{}),
-	}
-}
-
-// put returns when the input is in the queue.
-func (b *inbox[S, C, E]) put(ctx context.Context, in input[S, C, E]) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if b.closed {
-		return ErrStopped
-	}
-	select {
-	case b.queue <- in:
-		return nil
-	default:
-	}
-	select {
-	case b.queue <- in:
-		return nil
-	case <-b.closing:
-		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
 // ask returns when the outcome of the input is known.
 func (b *inbox[S, C, E]) ask(ctx context.Context, in input[S, C, E]) (Change, error) {
-	c := callers.Get().(*caller)
+	c := b.callers.Get().(*caller)
 	in.caller = c
 	if err := b.put(ctx, in); err != nil {
-		callers.Put(c)
-		if in.kind == view && errors.Is(err, ErrStopped) {
-			return Unchanged, b.viewLast(ctx, in.view)
-		}
+		b.callers.Put(c)
 		return Unchanged, err
 	}
 	select {
 	case o := <-c.answer:
-		return c.done(o)
+		return b.done(c, o)
 	case <-ctx.Done():
 	}
 	if c.state.CompareAndSwap(waiting, cancelled) {
 		return Unchanged, ctx.Err() // the loop still holds c, so it is not used again
 	}
 	if in.kind == view { // f is running: it must not outlive the call
-		return c.done(<-c.answer)
+		return b.done(c, <-c.answer)
 	}
 	select {
 	case o := <-c.answer:
-		return c.done(o)
+		return b.done(c, o)
 	default:
 		return Unchanged, fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
 }
 
-func (c *caller) done(o outcome) (Change, error) {
+func (b *inbox[S, C, E]) done(c *caller, o outcome) (Change, error) {
 	c.state.Store(waiting)
-	callers.Put(c)
+	b.callers.Put(c)
 	return o.change, o.err
 }
 
@@ -222,59 +206,13 @@ func (b *inbox[S, C, E]) viewLast(ctx context.Context, f func(S)) error {
 	return nil
 }
 
-// next waits for an input. It returns io.EOF when the inbox is closed and
-// empty, and ctx's cause when ctx ends, even if inputs are waiting.
-func (b *inbox[S, C, E]) next(ctx context.Context) (in input[S, C, E], err error) {
-	if ctx.Err() != nil {
-		return in, context.Cause(ctx)
-	}
-	select {
-	case in, ok := <-b.queue:
-		if !ok {
-			return in, io.EOF
-		}
-		return in, nil
-	case <-ctx.Done():
-		return in, context.Cause(ctx)
-	}
-}
-
-// poll takes an input if one is waiting.
-func (b *inbox[S, C, E]) poll() (in input[S, C, E], ok bool) {
-	select {
-	case in, ok = <-b.queue:
-		return in, ok
-	default:
-		return in, false
-	}
-}
-
-// close refuses further inputs; those accepted stay in the queue.
-func (b *inbox[S, C, E]) close() {
-	b.once.Do(func() {
-		close(b.closing)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.closed = true
-		close(b.queue)
-	})
-}
-
-// end answers whoever still waits. A view is answered from the last state,
-// unless err says that there is none.
+// end answers whoever still waits. Views turn to the last state, unless err
+// says that there is none.
 func (b *inbox[S, C, E]) end(last S, err error) {
 	b.close()
 	b.last, b.lastErr = last, err
 	close(b.ended)
-	for in := range b.queue {
-		if in.caller == nil || !in.claim() {
-			continue
-		}
-		o := outcome{err: ErrStopped}
-		if in.kind == view && err == nil {
-			in.view(last)
-			o.err = nil
-		}
-		in.caller.answer <- o
+	for in := b.poll(); in != nil; in = b.poll() {
+		in.caller.refuse()
 	}
 }

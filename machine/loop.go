@@ -13,22 +13,26 @@ import (
 // the log and then to whoever waits for it.
 type loop[S, C, E, O any] struct {
 	fsm       FSM[S, C, E, O]
-	terminal  func(S) bool // nil: never
+	terminal  func(S) bool
 	cfg       Config[S, E, O]
-	logger    *slog.Logger
 	inbox     *inbox[S, C, E]
 	snapshots Snapshotter[E] // nil: none are kept
 	emit      func(O)
 
 	state    S
 	finished bool // the state is terminal
-	phase    phase
+
+	// unsettled is what the callers of the batch are told should run end now,
+	// and then state is not what the log holds. nil: their own outcomes.
+	unsettled error
 
 	// The batch. Its slices are used again.
-	events  []E
-	outputs []O
-	answers []answer
-	weight  int
+	events   []E
+	outputs  []O
+	answers  []answer
+	views    []input[S, C, E]
+	rejected []error // of commands that nobody waits for
+	weight   int
 
 	sinceSnapshot int
 	snapshotBuf   []byte
@@ -36,34 +40,28 @@ type loop[S, C, E, O any] struct {
 
 // answer is an outcome that is not told before the batch is durable.
 type answer struct {
-	caller *caller // nil: a rejection that nobody waits for
+	caller *caller
 	outcome
 }
-
-// phase tells end how far the loop had come.
-type phase uint8
-
-const (
-	hydrating phase = iota // state is half built
-	idle                   // state is what the log holds
-	stepping               // state is ahead of the log
-	logging                // the log may or may not have the batch
-	failed                 // the log refused the batch
-	releasing              // the batch is durable, state is what the log holds
-)
 
 func newLoop[S, C, E, O any](fsm FSM[S, C, E, O], cfg Config[S, E, O]) *loop[S, C, E, O] {
 	cfg.Mailbox = orDefault(cfg.Mailbox, 256)
 	cfg.MaxBatch = orDefault(cfg.MaxBatch, 512)
 	cfg.Snapshot.Every = orDefault(cfg.Snapshot.Every, 10_000)
-	l := &loop[S, C, E, O]{fsm: fsm, cfg: cfg, logger: cfg.Logger, inbox: newInbox[S, C, E](cfg.Mailbox)}
-	l.emit = func(o O) { l.outputs = append(l.outputs, o) }
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &loop[S, C, E, O]{
+		fsm:       fsm,
+		terminal:  func(S) bool { return false },
+		cfg:       cfg,
+		inbox:     newInbox[S, C, E](cfg.Mailbox),
+		unsettled: ErrStopped, // until the state is rebuilt
+	}
 	if t, ok := fsm.(terminator[S]); ok {
 		l.terminal = t.Terminal
 	}
-	if l.logger == nil {
-		l.logger = slog.New(slog.DiscardHandler)
-	}
+	l.emit = func(o O) { l.outputs = append(l.outputs, o) }
 	return l
 }
 
@@ -79,32 +77,30 @@ func orDefault(n, def int) int {
 func (l *loop[S, C, E, O]) run(ctx context.Context) error {
 	defer l.end()
 	if err := l.hydrate(ctx); err != nil {
-		return cancelledOr(ctx, err)
+		return err
 	}
 	for !l.finished {
-		in, err := l.inbox.next(ctx)
+		in, err := l.inbox.take(ctx)
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for ok := true; ok; in, ok = l.more() {
-			if err := l.take(ctx, in); err != nil {
-				return cancelledOr(ctx, err)
-			}
+		for ; in != nil; in = l.more() {
+			l.step(in)
 		}
 		if err := l.commit(ctx); err != nil {
-			return cancelledOr(ctx, err)
+			return err
 		}
 	}
 	return nil
 }
 
-// more returns another input for the batch in hand.
-func (l *loop[S, C, E, O]) more() (in input[S, C, E], ok bool) {
+// more returns another input for the batch in hand, or nil.
+func (l *loop[S, C, E, O]) more() *input[S, C, E] {
 	if l.finished || l.weight >= l.cfg.MaxBatch {
-		return in, false
+		return nil
 	}
 	return l.inbox.poll()
 }
@@ -113,10 +109,10 @@ func (l *loop[S, C, E, O]) more() (in input[S, C, E], ok bool) {
 // Init emits.
 func (l *loop[S, C, E, O]) hydrate(ctx context.Context) error {
 	if err := l.rebuild(ctx); err != nil {
-		return err
+		return cancelledOr(ctx, err)
 	}
-	l.phase = idle
-	l.finished = l.terminal != nil && l.terminal(l.state)
+	l.unsettled = nil
+	l.finished = l.terminal(l.state)
 	if i, ok := l.fsm.(initializer[S, O]); ok && !l.finished {
 		i.Init(l.state, l.emit)
 	}
@@ -147,62 +143,52 @@ func (l *loop[S, C, E, O]) rebuild(ctx context.Context) error {
 	return nil
 }
 
-// take steps an input into the batch. A view closes the batch first, so that
-// it sees nothing that is not durable.
-func (l *loop[S, C, E, O]) take(ctx context.Context, in input[S, C, E]) error {
-	if in.kind != view {
-		if in.claim() {
-			l.step(in)
-		}
-		return nil
-	}
-	err := l.commit(ctx)
-	if in.claim() {
-		l.answers = append(l.answers, answer{in.caller, outcome{err: ErrStopped}})
-		if l.phase == idle {
-			in.view(l.state)
-			l.answers[0].err = nil
-		}
-		l.tell()
-	}
-	return err
-}
-
 // step lets the FSM see one input and adds what follows to the batch.
-func (l *loop[S, C, E, O]) step(in input[S, C, E]) {
-	l.phase = stepping
-	l.answers = append(l.answers, answer{caller: in.caller})
-	a := &l.answers[len(l.answers)-1]
-
-	events, emitted := in.events, len(l.outputs)
-	var rejected error
-	if in.kind == command {
-		events, rejected = l.fsm.Decide(l.state, in.cmd, l.emit)
-	}
-	if rejected != nil {
-		events, rejected = nil, fmt.Errorf("%w: %w", ErrRejected, rejected)
-		clear(l.outputs[emitted:])
-		l.outputs = l.outputs[:emitted]
-	}
-	for _, e := range events {
-		l.evolve(e, &a.change)
-	}
-	a.err = rejected
-	if a.caller == nil && rejected == nil {
-		l.answers = l.answers[:len(l.answers)-1]
-	}
-	l.weight += max(1, len(events))
-	l.finished = l.terminal != nil && l.terminal(l.state)
-}
-
-func (l *loop[S, C, E, O]) evolve(e E, greatest *Change) {
-	c := l.fsm.Evolve(&l.state, e)
-	if c == Unchanged {
+func (l *loop[S, C, E, O]) step(in *input[S, C, E]) {
+	l.weight++
+	if in.kind == view {
+		l.views = append(l.views, *in)
 		return
 	}
-	*greatest = max(*greatest, c)
-	l.fsm.React(l.state, e, c, l.emit)
-	l.events = append(l.events, e)
+	if in.caller != nil {
+		if !in.caller.claim() {
+			return
+		}
+		l.answers = append(l.answers, answer{caller: in.caller})
+	}
+	l.unsettled = ErrStopped
+	change, err := l.follow(in)
+	if in.caller != nil {
+		l.answers[len(l.answers)-1].outcome = outcome{change, err}
+	} else if err != nil {
+		l.rejected = append(l.rejected, err)
+	}
+	l.finished = l.terminal(l.state)
+}
+
+// follow decides on an input and evolves the state by the events.
+func (l *loop[S, C, E, O]) follow(in *input[S, C, E]) (greatest Change, err error) {
+	events := in.events
+	if in.kind == command {
+		emitted := len(l.outputs)
+		events, err = l.fsm.Decide(l.state, in.cmd, l.emit)
+		if err != nil {
+			clear(l.outputs[emitted:])
+			l.outputs = l.outputs[:emitted]
+			events, err = nil, fmt.Errorf("%w: %w", ErrRejected, err)
+		}
+	}
+	l.weight += max(0, len(events)-1) // the input itself counts for one
+	for _, e := range events {
+		c := l.fsm.Evolve(&l.state, e)
+		if c == Unchanged {
+			continue
+		}
+		greatest = max(greatest, c)
+		l.fsm.React(l.state, e, c, l.emit)
+		l.events = append(l.events, e)
+	}
+	return greatest, err
 }
 
 // commit makes the batch durable and only then lets anybody hear of it: first
@@ -211,46 +197,40 @@ func (l *loop[S, C, E, O]) commit(ctx context.Context) error {
 	if err := l.persist(ctx); err != nil {
 		return err
 	}
-	l.phase = releasing
 	logged := len(l.events)
 	err := l.release(ctx)
 	l.tell()
-	l.phase = idle
-	if err == nil && logged > 0 {
-		l.sinceSnapshot += logged
-		err = l.snapshot(ctx)
+	l.show()
+	l.report()
+	if err != nil || logged == 0 {
+		return err
 	}
-	return err
+	l.sinceSnapshot += logged
+	return l.snapshot(ctx)
 }
 
 // persist logs the events of the batch in one call. Once begun it is not
 // cancelled, so that its outcome is known.
 func (l *loop[S, C, E, O]) persist(ctx context.Context) error {
-	if len(l.events) == 0 || l.cfg.Log == nil {
-		return nil
+	if len(l.events) > 0 && l.cfg.Log != nil {
+		l.unsettled = ErrUnknown
+		if err := l.cfg.Log.Notify(context.WithoutCancel(ctx), l.events); err != nil {
+			l.unsettled = fmt.Errorf("%w: %w", ErrLog, err)
+			return l.unsettled
+		}
 	}
-	l.phase = logging
-	err := l.cfg.Log.Notify(context.WithoutCancel(ctx), l.events)
-	if err == nil {
-		return nil
-	}
-	l.phase = failed
-	err = fmt.Errorf("%w: %w", ErrLog, err)
-	for i := range l.answers {
-		l.answers[i].outcome = outcome{err: err}
-	}
-	l.tell()
-	return err
+	l.unsettled = nil
+	return nil
 }
 
 // release gives the batch to the adapters and empties it.
 func (l *loop[S, C, E, O]) release(ctx context.Context) error {
 	defer l.clear()
 	if err := notify(ctx, l.cfg.Events, l.events); err != nil {
-		return fmt.Errorf("machine: events: %w", err)
+		return cancelledOr(ctx, fmt.Errorf("machine: events: %w", err))
 	}
 	if err := notify(ctx, l.cfg.Outputs, l.outputs); err != nil {
-		return fmt.Errorf("machine: outputs: %w", err)
+		return cancelledOr(ctx, fmt.Errorf("machine: outputs: %w", err))
 	}
 	return nil
 }
@@ -263,33 +243,43 @@ func (l *loop[S, C, E, O]) clear() {
 
 // tell answers the callers of the batch.
 func (l *loop[S, C, E, O]) tell() {
-	for i, a := range l.answers {
-		l.answers[i] = answer{}
-		if a.caller != nil {
-			a.caller.answer <- a.outcome
-		} else if errors.Is(a.err, ErrRejected) {
-			l.logger.Warn("machine: command rejected", "error", a.err)
-		}
+	for _, a := range l.answers {
+		a.caller.answer <- a.outcome
 	}
+	clear(l.answers)
 	l.answers = l.answers[:0]
+}
+
+// show answers those who look at the state.
+func (l *loop[S, C, E, O]) show() {
+	for i, in := range l.views {
+		l.views[i] = input[S, C, E]{} // should it panic, end does not come to it again
+		in.look(l.state)
+	}
+	l.views = l.views[:0]
+}
+
+// report tells the logger of the rejections that nobody waits for.
+func (l *loop[S, C, E, O]) report() {
+	for _, err := range l.rejected {
+		l.cfg.Logger.Warn("machine: command rejected", "error", err)
+	}
+	clear(l.rejected)
+	l.rejected = l.rejected[:0]
 }
 
 // end answers everybody who is left, also when run is unwound by a panic.
 func (l *loop[S, C, E, O]) end() {
-	switch l.phase {
-	case stepping:
+	var lost error
+	if l.unsettled != nil {
+		lost = ErrStopped
 		for i := range l.answers {
-			l.answers[i].outcome = outcome{err: ErrStopped}
-		}
-	case logging:
-		for i := range l.answers {
-			l.answers[i].outcome = outcome{err: ErrUnknown}
+			l.answers[i].outcome = outcome{err: l.unsettled}
 		}
 	}
 	l.tell()
-	var lost error
-	if l.phase != idle && l.phase != releasing {
-		lost = ErrStopped
+	for _, in := range l.views {
+		in.caller.refuse()
 	}
 	l.inbox.end(l.state, lost)
 }

@@ -40,12 +40,12 @@ func (l *loop[S, C, E, O]) replay(ctx context.Context) (iter.Seq2[E, error], err
 		return nil, fmt.Errorf("load snapshot %q: %w", id, err)
 	}
 	if data == nil {
-		l.logger.InfoContext(ctx, "machine: no snapshot, replaying the whole log", "id", id)
+		l.cfg.Logger.InfoContext(ctx, "machine: no snapshot, replaying the whole log", "id", id)
 		return l.cfg.Log.Feed(ctx), nil
 	}
 	var s S
 	if err := l.cfg.Snapshot.Codec.Decode(data, &s); err != nil {
-		l.logger.WarnContext(ctx, "machine: snapshot does not decode, replaying the whole log", "id", id, "error", err)
+		l.cfg.Logger.WarnContext(ctx, "machine: snapshot does not decode, replaying the whole log", "id", id, "error", err)
 		return l.cfg.Log.Feed(ctx), nil
 	}
 	l.state = s
