@@ -27,12 +27,12 @@ type loop[S, C, E, O any] struct {
 	unsettled error
 
 	// The batch. Its slices are used again.
-	events   []E
-	outputs  []O
-	answers  []answer
-	views    []input[S, C, E]
-	rejected []error // of commands that nobody waits for
-	weight   int
+	events     []E
+	outputs    []O
+	answers    []answer
+	views      []input[S, C, E]
+	rejections []error // of commands that nobody waits for
+	weight     int
 
 	sinceSnapshot int
 	snapshotBuf   []byte
@@ -157,28 +157,32 @@ func (l *loop[S, C, E, O]) step(in *input[S, C, E]) {
 		l.answers = append(l.answers, answer{caller: in.caller})
 	}
 	l.unsettled = ErrStopped
-	change, err := l.follow(in)
-	if in.caller != nil {
-		l.answers[len(l.answers)-1].outcome = outcome{change, err}
-	} else if err != nil {
-		l.rejected = append(l.rejected, err)
-	}
+	change, rejection := l.follow(in)
 	l.finished = l.terminal(l.state)
+	switch {
+	case in.caller == nil && rejection != nil:
+		l.rejections = append(l.rejections, rejection)
+	case rejection != nil:
+		l.answers[len(l.answers)-1].err = fmt.Errorf("%w: %w", ErrRejected, rejection)
+	case in.caller != nil:
+		l.answers[len(l.answers)-1].change = change
+	}
 }
 
-// follow decides on an input and evolves the state by the events.
-func (l *loop[S, C, E, O]) follow(in *input[S, C, E]) (greatest Change, err error) {
+// follow decides on an input and evolves the state by the events, which weigh
+// what the input does not already.
+func (l *loop[S, C, E, O]) follow(in *input[S, C, E]) (greatest Change, rejection error) {
 	events := in.events
 	if in.kind == command {
 		emitted := len(l.outputs)
-		events, err = l.fsm.Decide(l.state, in.cmd, l.emit)
-		if err != nil {
+		events, rejection = l.fsm.Decide(l.state, in.cmd, l.emit)
+		if rejection != nil {
 			clear(l.outputs[emitted:])
 			l.outputs = l.outputs[:emitted]
-			events, err = nil, fmt.Errorf("%w: %w", ErrRejected, err)
+			return Unchanged, rejection
 		}
 	}
-	l.weight += max(0, len(events)-1) // the input itself counts for one
+	l.weight += max(0, len(events)-1)
 	for _, e := range events {
 		c := l.fsm.Evolve(&l.state, e)
 		if c == Unchanged {
@@ -188,7 +192,7 @@ func (l *loop[S, C, E, O]) follow(in *input[S, C, E]) (greatest Change, err erro
 		l.fsm.React(l.state, e, c, l.emit)
 		l.events = append(l.events, e)
 	}
-	return greatest, err
+	return greatest, nil
 }
 
 // commit makes the batch durable and only then lets anybody hear of it: first
@@ -261,11 +265,11 @@ func (l *loop[S, C, E, O]) show() {
 
 // report tells the logger of the rejections that nobody waits for.
 func (l *loop[S, C, E, O]) report() {
-	for _, err := range l.rejected {
+	for _, err := range l.rejections {
 		l.cfg.Logger.Warn("machine: command rejected", "error", err)
 	}
-	clear(l.rejected)
-	l.rejected = l.rejected[:0]
+	clear(l.rejections)
+	l.rejections = l.rejections[:0]
 }
 
 // end answers everybody who is left, also when run is unwound by a panic.
