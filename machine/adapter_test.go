@@ -112,8 +112,7 @@ func TestChan(t *testing.T) {
 
 		give = in(func(ctx context.Context) (Change, error) { return 0, Chan(ch).Notify(ctx, []int{4, 5}) })
 		give.wantBlocked(t)
-		give.cancel()
-		synctest.Wait()
+		give.leave()
 		give.want(t, outcome{err: context.Canceled})
 		if got := <-ch; got != 4 || len(ch) != 0 {
 			t.Errorf("received %d and then %d more, want 4 alone", got, len(ch))

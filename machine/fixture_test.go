@@ -348,6 +348,12 @@ func in(f func(ctx context.Context) (Change, error)) *call {
 	return c
 }
 
+// leave ends the context of the call.
+func (c *call) leave() {
+	c.cancel()
+	synctest.Wait()
+}
+
 func (r *rig) send(o order) *call {
 	return in(func(ctx context.Context) (Change, error) { return 0, r.Send(ctx, o) })
 }

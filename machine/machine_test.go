@@ -209,8 +209,7 @@ func TestCancelledWhileItWaits(t *testing.T) {
 		r.send(add(1))
 		waits := []*call{r.do(add(2)), r.view(new(balance)), r.do(add(3)), r.view(new(balance))}
 		for _, c := range waits {
-			c.cancel()
-			synctest.Wait()
+			c.leave()
 			c.want(t, outcome{err: context.Canceled})
 			if errors.Is(c.err, ErrUnknown) {
 				t.Error("the outcome is said to be unknown, though nothing was done")
@@ -229,8 +228,7 @@ func TestCancelledInHand(t *testing.T) {
 		r.start()
 		r.disk.write.hold()
 		c := r.do(add(1))
-		c.cancel()
-		synctest.Wait()
+		c.leave()
 		c.want(t, outcome{err: ErrUnknown})
 		c.want(t, outcome{err: context.Canceled})
 		r.disk.write.release()
@@ -297,8 +295,7 @@ func TestBeforeRun(t *testing.T) {
 		late := r.view(new(balance))
 		late.wantBlocked(t)
 		left := r.view(new(balance))
-		left.cancel()
-		synctest.Wait()
+		left.leave()
 		left.want(t, outcome{err: context.Canceled})
 
 		r.start()
@@ -416,7 +413,7 @@ func TestViewIsNotCalledOnceCancelled(t *testing.T) {
 			_, err := View(ctx, r.Machine, func(balance) bool { called = true; return true })
 			return 0, err
 		})
-		c.cancel()
+		c.leave()
 		r.outputs.release()
 		c.want(t, outcome{err: context.Canceled})
 		if called {
@@ -435,8 +432,7 @@ func TestViewDoesNotOutliveItsCaller(t *testing.T) {
 			got, err := View(ctx, r.Machine, func(balance) Change { <-gate; return Transitioned })
 			return got, err
 		})
-		c.cancel()
-		synctest.Wait()
+		c.leave()
 		c.wantBlocked(t)
 		close(gate)
 		synctest.Wait()
