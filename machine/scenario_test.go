@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	machine [batch=N] [snapshot=N] [version=N] [log=none]
 //	                      a new machine on the same disk, as Run begins it
 //	do|send VERB N…       a command
-//	apply|notify N…       events
+//	apply|notify [close] N…  events
 //	view                  a look at the state
 //	fail STAGE [uncertain]  the next call of read, write, save, events or outputs fails
 //	garble, lose          the disk: its snapshots do not decode, its events are gone
@@ -101,6 +101,10 @@ func (s *scenario) instruct(line string, words []string) {
 		s.give(line, input[balance, order, entry]{kind: command, cmd: o})
 	case "apply", "notify":
 		var entries []entry
+		if words[1] == "close" {
+			entries = append(entries, entry{Close: true})
+			words = words[1:]
+		}
 		for _, n := range s.numbers(words[1:]) {
 			entries = append(entries, entry{Amount: n})
 		}
