@@ -4,7 +4,7 @@ package machine
 // outputs O. The loop calls its methods one at a time, so they need no locks.
 // Only Evolve may change the state, or anything the state points to.
 //
-// An FSM may have two more methods, looked up once by [New]:
+// An FSM may have two more methods, with exactly these signatures:
 //
 //   - Init(s S, emit func(O)) is called once at the start of Run, after the log
 //     was replayed. What it emits is released before the first input.
@@ -17,7 +17,8 @@ package machine
 type FSM[S, C, E, O any] interface {
 	// Decide says which events follow from a command in a state, or rejects
 	// the command with an error. The events of one command are logged
-	// together or not at all.
+	// together or not at all. What is emitted is released also when no event
+	// follows; beside an error, events and outputs are dropped.
 	Decide(s S, cmd C, emit func(O)) ([]E, error)
 
 	// Evolve applies an event to the state and says what changed. Replay

@@ -19,17 +19,20 @@ func (m *Machine[S, C, E]) Send(ctx context.Context, cmd C) error {
 }
 
 // Do hands a command to the machine and waits for its outcome. Without an
-// error the events of the command are durable; [Unchanged] means that none
-// followed. The errors:
+// error the events of the command are durable and adapters were given what
+// followed; [Unchanged] means that there were none. The errors:
 //
 //   - [ErrRejected], and the error of Decide behind it: nothing was logged.
 //   - [ErrLog], and the log's own error behind it: the events are in the log
-//     only if that error says that they may be. The machine has ended.
-//   - [ErrStopped]: the machine ended before it came to the command.
+//     only if that error says that they may be. The machine has ended. A
+//     command rejected beside others that could not be logged gets this too.
+//   - [ErrStopped]: the machine is closed or has ended, and the command had no
+//     effect.
 //   - ctx's error alone: the command was cancelled while it waited in the
 //     mailbox, and is not carried out.
 //   - ctx's error with [ErrUnknown]: the command was in hand and goes on; what
 //     became of it, only the state tells.
+//   - [ErrUnknown] alone: the log panicked.
 //
 // Do deadlocks when called by an adapter or by the FSM of the same machine.
 func (m *Machine[S, C, E]) Do(ctx context.Context, cmd C) (Change, error) {
@@ -68,11 +71,14 @@ func (m *Machine[S, C, E]) Commands() Adapter[C] {
 // View calls f with the state and returns what f makes of it. It takes its
 // turn in the mailbox, so it sees the effect of what its caller sent before,
 // and all that it sees is durable. f must keep and return nothing that points
-// into the state, and change nothing; the machine waits for it.
+// into the state, and change nothing; the machine waits for it. When ctx ends
+// before f was called, it is not called any more.
 //
-// Before Run, View waits. After the end of Run it gives the last committed
-// state, or [ErrStopped] if the log failed or the FSM panicked: then only the
-// log knows. It deadlocks like [Machine.Do] when called from within.
+// Before Run, View waits. Once the machine is closed, it waits for the end of
+// Run and gives the last committed state, or [ErrStopped] if that was never
+// rebuilt, the log failed or the FSM panicked: then only the log knows. If f
+// panics, so does Run, and View returns [ErrStopped]. View deadlocks like
+// [Machine.Do] when called from within.
 func View[S, C, E, R any](ctx context.Context, m *Machine[S, C, E], f func(S) R) (R, error) {
 	var r R
 	called := false
@@ -109,7 +115,7 @@ func (in *input[S, C, E]) look(s S) {
 	if !in.caller.claim() {
 		return
 	}
-	o := outcome{err: ErrStopped} // should it panic
+	o := outcome{err: ErrStopped} // if it panics
 	defer func() { in.caller.answer <- o }()
 	in.view(s)
 	o.err = nil

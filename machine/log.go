@@ -8,7 +8,7 @@ import (
 // Adapter takes items in order: events, commands or outputs. Notify must
 // neither keep nor change the slice, which the caller uses again. A durable
 // adapter keeps all items of one call or none, and returns when they are
-// durable.
+// durable. A machine does not call it without items.
 //
 // A machine calls its adapters one at a time from the goroutine of Run and
 // waits for each, so a slow adapter slows its machine. An adapter shared by

@@ -13,10 +13,11 @@ var (
 	ErrRejected = errors.New("machine: command rejected")
 
 	// ErrLog: the log failed, and the machine with it. The log's error is
-	// wrapped too and says whether the events may be in the log all the same.
+	// wrapped too and says if the events may be in the log all the same.
 	ErrLog = errors.New("machine: log")
 
-	// ErrStopped: the machine ended, or was closed, before it came to the input.
+	// ErrStopped: the machine is closed or has ended, and the input had no
+	// effect.
 	ErrStopped = errors.New("machine: stopped")
 
 	// ErrUnknown: the caller left, or the log panicked, while the input was in
@@ -36,6 +37,7 @@ type Config[S, E, O any] struct {
 	Log Log[E]
 
 	// Events is told of each batch of events after the log has accepted it.
+	// When it fails, the outputs of the batch are not released.
 	Events Adapter[E]
 
 	// Outputs is given what the FSM emits, in the order it was emitted, after
@@ -46,12 +48,14 @@ type Config[S, E, O any] struct {
 	// Snapshot bounds the replay. The zero value keeps no snapshots.
 	Snapshot Snapshot[S]
 
-	// Mailbox is the number of inputs that may wait; 0 means 256.
+	// Mailbox is the number of inputs that may wait, before callers wait for
+	// a place; 0 means 256. The loop takes all that wait at once, so as many
+	// again may be on their way into a batch.
 	Mailbox int
 
-	// MaxBatch is the number of events that are logged together at most,
-	// though the events of one input are never split; 0 means 512. An input
-	// without events counts as one.
+	// MaxBatch is the number of events with which a batch takes no further
+	// input; 0 means 512. The events of one input are never split, so there
+	// may be more. An input without events counts as one.
 	MaxBatch int
 
 	// Logger is told of rejected commands that nobody waited for, and of
@@ -60,7 +64,8 @@ type Config[S, E, O any] struct {
 }
 
 // Machine is a state machine that [Machine.Run] drives. Its methods may be
-// called concurrently, before, during and after Run.
+// called concurrently, before, during and after Run; what is given to it before
+// Run waits for Run.
 type Machine[S, C, E any] struct {
 	inbox *inbox[S, C, E]
 	run   func(ctx context.Context) error
@@ -95,6 +100,7 @@ func (m *Machine[S, C, E]) Run(ctx context.Context) error {
 }
 
 // Close stops the machine from accepting inputs and returns at once; Run
-// carries out those it has accepted and returns. It may be called any number
-// of times, from anywhere, also before Run.
+// carries out those it has accepted and returns. Callers that still wait for a
+// place in the mailbox get [ErrStopped]. Close may be called any number of
+// times, from anywhere, also before Run.
 func (m *Machine[S, C, E]) Close() { m.inbox.close() }
