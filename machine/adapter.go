@@ -34,7 +34,9 @@ func Merge[T any](adapters ...Adapter[T]) Adapter[T] {
 	return adapterFunc[T](func(ctx context.Context, items []T) error {
 		var errs []error
 		for _, a := range adapters {
-			errs = append(errs, notify(ctx, a, items))
+			if err := notify(ctx, a, items); err != nil {
+				errs = append(errs, err)
+			}
 		}
 		return errors.Join(errs...)
 	})

@@ -72,8 +72,8 @@ func orDefault(n, def int) int {
 	return n
 }
 
-// run is the life of a machine. A batch is what waits when its first input is
-// taken; run never waits for a batch to fill.
+// run is the life of a machine. A batch is what is waiting; run waits for its
+// first input only.
 func (l *loop[S, C, E, O]) run(ctx context.Context) error {
 	defer l.end()
 	if err := l.hydrate(ctx); err != nil {
@@ -205,7 +205,7 @@ func (l *loop[S, C, E, O]) commit(ctx context.Context) error {
 	err := l.release(ctx)
 	l.tell()
 	l.show()
-	l.report()
+	l.report(ctx)
 	if err != nil || logged == 0 {
 		return err
 	}
@@ -257,16 +257,16 @@ func (l *loop[S, C, E, O]) tell() {
 // show answers those who look at the state.
 func (l *loop[S, C, E, O]) show() {
 	for i, in := range l.views {
-		l.views[i] = input[S, C, E]{} // should it panic, end does not come to it again
+		l.views[i] = input[S, C, E]{} // if it panics, end does not come to it again
 		in.look(l.state)
 	}
 	l.views = l.views[:0]
 }
 
 // report tells the logger of the rejections that nobody waits for.
-func (l *loop[S, C, E, O]) report() {
+func (l *loop[S, C, E, O]) report(ctx context.Context) {
 	for _, err := range l.rejections {
-		l.cfg.Logger.Warn("machine: command rejected", "error", err)
+		l.cfg.Logger.WarnContext(ctx, "machine: command rejected", "error", err)
 	}
 	clear(l.rejections)
 	l.rejections = l.rejections[:0]
