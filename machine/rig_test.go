@@ -2,138 +2,12 @@ package machine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
 )
-
-// account is the FSM of the tests: its sum never falls below zero, and once
-// closed it stays closed. seen, unless nil, is told of the inputs the FSM
-// comes to, by their number, also in replay.
-type account struct{ seen func(id int) }
-
-type balance struct {
-	Sum    int
-	Moves  int
-	Closed bool
-}
-
-func (b balance) String() string {
-	if b.Closed {
-		return fmt.Sprintf("closed with %d after %d moves", b.Sum, b.Moves)
-	}
-	return fmt.Sprintf("%d after %d moves", b.Sum, b.Moves)
-}
-
-// order is a command. Boom names the method that panics on it, and "exit"
-// makes Decide end its goroutine.
-type order struct {
-	ID      int
-	Verb    string // add, spend, ask or close
-	Amounts []int
-	Boom    string
-}
-
-type entry struct {
-	ID     int
-	Amount int // zero changes nothing
-	Close  bool
-	Boom   string
-}
-
-func (e entry) String() string {
-	if e.Close {
-		return "close"
-	}
-	return fmt.Sprintf("%+d", e.Amount)
-}
-
-var (
-	errShort = errors.New("not enough")
-	errBoom  = errors.New("boom")
-)
-
-func (a account) see(id int) {
-	if a.seen != nil {
-		a.seen(id)
-	}
-}
-
-func (a account) Decide(b balance, o order, emit func(string)) ([]entry, error) {
-	a.see(o.ID)
-	switch o.Boom {
-	case "decide":
-		panic(errBoom)
-	case "exit":
-		runtime.Goexit()
-	}
-	var entries []entry
-	left := b.Sum
-	for _, n := range o.Amounts {
-		if o.Verb == "spend" {
-			n = -n
-		}
-		left += n
-		entries = append(entries, entry{ID: o.ID, Amount: n, Boom: o.Boom})
-	}
-	switch o.Verb {
-	case "spend":
-		emit("may spend")
-		if left < 0 {
-			return entries, fmt.Errorf("%w: %d short", errShort, -left)
-		}
-	case "ask":
-		emit(fmt.Sprintf("sum is %d", b.Sum))
-	case "close":
-		entries = append(entries, entry{ID: o.ID, Close: true})
-	}
-	return entries, nil
-}
-
-func (a account) Evolve(b *balance, e entry) Change {
-	a.see(e.ID)
-	switch {
-	case e.Boom == "evolve":
-		panic(errBoom)
-	case e.Close:
-		b.Closed = true
-		return Transitioned
-	case e.Amount == 0:
-		return Unchanged
-	}
-	b.Sum += e.Amount
-	b.Moves++
-	return Updated
-}
-
-func (a account) React(b balance, e entry, c Change, emit func(string)) {
-	if e.Boom == "react" {
-		panic(errBoom)
-	}
-	emit(fmt.Sprintf("%s to %d", c, b.Sum))
-}
-
-func (a account) Init(b balance, emit func(string)) { emit(fmt.Sprintf("open with %d", b.Sum)) }
-
-func (a account) Terminal(b balance) bool { return b.Closed }
-
-// fold is the model of a machine: what its log makes of the zero state.
-func fold(entries []entry) (b balance) {
-	for _, e := range entries {
-		account{}.Evolve(&b, e)
-	}
-	return b
-}
-
-func add(amounts ...int) order   { return order{Verb: "add", Amounts: amounts} }
-func spend(amounts ...int) order { return order{Verb: "spend", Amounts: amounts} }
-
-var closing = order{Verb: "close"}
 
 // stage is a place on the way of a batch where a test holds the machine, or
 // makes it fail once. In a bubble the two never touch it at the same time.
@@ -190,10 +64,10 @@ func (s *stage) release() {
 // disk is a log in the hands of a test.
 type disk struct {
 	Memory[entry]
-	read, write, save stage
-	batches           []int           // the length of the log after each batch
-	gone              bool            // the oldest events are lost
-	ctx               context.Context // of the last batch
+	read, write, save, load stage
+	batches                 []int           // the length of the log after each batch
+	gone                    bool            // the oldest events are lost
+	ctx                     context.Context // of the last batch
 }
 
 func (d *disk) Notify(ctx context.Context, events []entry) error {
@@ -233,24 +107,19 @@ func (d *disk) SaveSnapshot(ctx context.Context, id string, data []byte) error {
 	return d.Memory.SaveSnapshot(ctx, id, data)
 }
 
+func (d *disk) LoadSnapshot(ctx context.Context, id string) ([]byte, iter.Seq2[entry, error], error) {
+	if err := d.load.pass(ctx); err != nil {
+		return nil, nil, err
+	}
+	return d.Memory.LoadSnapshot(ctx, id)
+}
+
 // entries is what the disk holds.
 func (d *disk) entries() []entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.events)
 }
-
-// jsonCodec is a codec in three lines.
-type jsonCodec struct{}
-
-func (jsonCodec) Name() string { return "json" }
-
-func (jsonCodec) Append(dst []byte, b balance) ([]byte, error) {
-	data, err := json.Marshal(b)
-	return append(dst, data...), err
-}
-
-func (jsonCodec) Decode(data []byte, b *balance) error { return json.Unmarshal(data, b) }
 
 // rig is a machine with all that it is wired to in the hands of a test, which
 // runs in a synctest bubble.
@@ -273,10 +142,10 @@ type rig struct {
 }
 
 // newRig wires a machine to d. cfg gives the sizes.
-func newRig(t interface{ Cleanup(func()) }, d *disk, fsm account, cfg Config[balance, entry, string]) *rig {
+func newRig(t interface{ Cleanup(func()) }, d *disk, fsm FSM[balance, order, entry, string], cfg Config[balance, entry, string]) *rig {
 	r := &rig{disk: d}
 	for i, s := range r.stages() {
-		s.name = []string{"read", "write", "save", "events", "outputs"}[i]
+		s.name = []string{"read", "write", "save", "load", "events", "outputs"}[i]
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	cfg.Log = d
@@ -307,7 +176,7 @@ func newRig(t interface{ Cleanup(func()) }, d *disk, fsm account, cfg Config[bal
 }
 
 func (r *rig) stages() []*stage {
-	return []*stage{&r.disk.read, &r.disk.write, &r.disk.save, &r.events, &r.outputs}
+	return []*stage{&r.disk.read, &r.disk.write, &r.disk.save, &r.disk.load, &r.events, &r.outputs}
 }
 
 // start runs the machine, unless that was done.
@@ -397,4 +266,13 @@ func (c *call) wantBlocked(t testing.TB) {
 	if c.returned {
 		t.Fatalf("the call has returned: %v, %v", c.change, c.err)
 	}
+}
+
+// bubble runs f with a machine that has two places in its mailbox and commits
+// each input on its own.
+func bubble(t *testing.T, f func(t *testing.T, r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f(t, newRig(t, new(disk), account{}, Config[balance, entry, string]{Mailbox: 2, MaxBatch: 1}))
+	})
 }
