@@ -130,12 +130,15 @@ func spend(amounts ...int) order { return order{Verb: "spend", Amounts: amounts}
 
 var closing = order{Verb: "close"}
 
-// jsonCodec is a codec in three lines.
-type jsonCodec struct{}
+// jsonCodec is the codec of the tests. It does not encode if it has an error.
+type jsonCodec struct{ encode error }
 
 func (jsonCodec) Name() string { return "json" }
 
-func (jsonCodec) Append(dst []byte, b balance) ([]byte, error) {
+func (c jsonCodec) Append(dst []byte, b balance) ([]byte, error) {
+	if c.encode != nil {
+		return nil, c.encode
+	}
 	data, err := json.Marshal(b)
 	return append(dst, data...), err
 }

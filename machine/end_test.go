@@ -178,25 +178,26 @@ func (f brittle) Terminal(balance) bool {
 
 func TestFailuresAreNamed(t *testing.T) {
 	for name, test := range map[string]struct {
-		stage func(r *rig) *stage
-		want  string
+		stage  func(r *rig) *stage
+		encode error
+		want   string
 	}{
-		"replay": {func(r *rig) *stage { return &r.disk.read }, "machine: log: replay: out of order"},
-		"load": {
-			func(r *rig) *stage { return &r.disk.load },
-			`machine: log: replay: load snapshot "json/0": out of order`,
-		},
-		"log":      {func(r *rig) *stage { return &r.disk.write }, "machine: log: out of order"},
-		"events":   {func(r *rig) *stage { return &r.events }, "machine: events: out of order"},
-		"outputs":  {func(r *rig) *stage { return &r.outputs }, "machine: outputs: out of order"},
-		"snapshot": {func(r *rig) *stage { return &r.disk.save }, "machine: snapshot: out of order"},
+		"replay":   {stage: func(r *rig) *stage { return &r.disk.read }, want: "machine: log: replay: out of order"},
+		"load":     {stage: func(r *rig) *stage { return &r.disk.load }, want: `machine: log: replay: load snapshot "json/0": out of order`},
+		"log":      {stage: func(r *rig) *stage { return &r.disk.write }, want: "machine: log: out of order"},
+		"events":   {stage: func(r *rig) *stage { return &r.events }, want: "machine: events: out of order"},
+		"outputs":  {stage: func(r *rig) *stage { return &r.outputs }, want: "machine: outputs: out of order"},
+		"snapshot": {stage: func(r *rig) *stage { return &r.disk.save }, want: "machine: snapshot: out of order"},
+		"encode":   {encode: errFault, want: "machine: snapshot: out of order"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, new(disk), account{}, Config[balance, entry, string]{
-					Snapshot: Snapshot[balance]{Codec: jsonCodec{}, Every: 1},
+					Snapshot: Snapshot[balance]{Codec: jsonCodec{test.encode}, Every: 1},
 				})
-				test.stage(r).fault = errFault
+				if test.stage != nil {
+					test.stage(r).fault = errFault
+				}
 				r.start()
 				r.send(add(1))
 				if !errors.Is(r.err, errFault) || r.err.Error() != test.want {
