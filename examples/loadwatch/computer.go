@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// samples takes a reading at once and then one each period, until ctx ends.
+// One that cannot be taken ends the sequence with its error.
+func samples(ctx context.Context, every time.Duration, measure func() (Reading, error)) iter.Seq2[Reading, error] {
+	return func(yield func(Reading, error) bool) {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			reading, err := measure()
+			if !yield(reading, err) || err != nil {
+				return
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/edfsm/edfsm/machine"
+)
+
+const series = `{"time":"2026-01-02T03:04:05Z","load":0.42,"memory":0.31}
+{"time":"2026-01-02T03:04:06Z","load":0.95,"memory":0.31}
+{"time":"2026-01-02T03:04:07Z","load":0.75,"memory":0.31}
+{"time":"2026-01-02T03:04:08Z","load":0.75,"memory":0.97,"pressure":0.02}
+{"time":"2026-01-02T03:04:09Z","load":0.50,"memory":0.31}
+{"time":"2026-01-02T03:04:10Z","load":1.10,"memory":0.31}
+`
+
+const notices = `{"time":"2026-01-02T03:04:06Z","level":"warning","reading":{"time":"2026-01-02T03:04:06Z","load":0.95,"memory":0.31}}
+{"time":"2026-01-02T03:04:08Z","level":"critical","reading":{"time":"2026-01-02T03:04:08Z","load":0.75,"memory":0.97,"pressure":0.02}}
+{"time":"2026-01-02T03:04:09Z","level":"normal","reading":{"time":"2026-01-02T03:04:09Z","load":0.5,"memory":0.31}}
+{"time":"2026-01-02T03:04:10Z","level":"warning","reading":{"time":"2026-01-02T03:04:10Z","load":1.1,"memory":0.31}}
+`
+
+// loadwatch runs the program over a series on standard input.
+func loadwatch(t *testing.T, db, input string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), []string{"-db", db, "-in", "-"}, strings.NewReader(input), &out, &errs)
+	return out.String(), errs.String(), err
+}
+
+func TestSeries(t *testing.T) {
+	stdout, stderr, err := loadwatch(t, filepath.Join(t.TempDir(), "x.db"), series)
+	if err != nil || stdout != notices {
+		t.Errorf("%v, notices:\n%s", err, stdout)
+	}
+	if want := "new log\nended: Warning since 03:04:10, 6 readings\n"; stderr != want {
+		t.Errorf("%q, want %q", stderr, want)
+	}
+}
+
+func TestSeriesInTwoRuns(t *testing.T) {
+	readings := strings.SplitAfter(strings.TrimSuffix(series, "\n"), "\n")
+	for cut := range len(readings) + 1 {
+		db := filepath.Join(t.TempDir(), "x.db")
+		first, _, err1 := loadwatch(t, db, strings.Join(readings[:cut], ""))
+		second, stderr, err2 := loadwatch(t, db, strings.Join(readings[cut:], ""))
+		if err := errors.Join(err1, err2); err != nil || first+second != notices {
+			t.Errorf("cut at %d: %v, notices:\n%s\n%s", cut, err, first, second)
+		}
+		if !strings.Contains(stderr, "ended: Warning since 03:04:10") {
+			t.Errorf("cut at %d: %s", cut, stderr)
+		}
+		if cut == 4 && !strings.HasPrefix(stderr, "resumed: Critical since 03:04:08, 2 events replayed in ") {
+			t.Errorf("found %q", stderr)
+		}
+	}
+}
+
+func TestBrokenLineKeepsWhatCameBefore(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "x.db")
+	stdout, _, err := loadwatch(t, db, series+"broken\n"+series)
+	if err == nil || !strings.HasPrefix(err.Error(), "line 7: ") || stdout != notices {
+		t.Errorf("%v, notices:\n%s", err, stdout)
+	}
+	_, stderr, err := loadwatch(t, db, "")
+	if err != nil || !strings.HasPrefix(stderr, "resumed: Warning since 03:04:10, 4 events ") {
+		t.Errorf("%v, %s", err, stderr)
+	}
+}
+
+func TestEndedFromOutside(t *testing.T) {
+	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-in", "-"}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	in, feed := io.Pipe()
+	out, stdout := io.Pipe()
+	defer feed.Close()
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, args, in, stdout, io.Discard)
+		ended <- errors.Join(err, stdout.Close())
+	}()
+	go io.WriteString(feed, series)
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, out)
+	cancel(errors.New("interrupted"))
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEndsByItself(t *testing.T) {
+	var stderr bytes.Buffer
+	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-every", "1ms", "-for", "50ms"}
+	if err := run(t.Context(), args, strings.NewReader(""), io.Discard, &stderr); err != nil || !strings.Contains(stderr.String(), "\nended: ") {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+}
+
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		reason string
+	}{
+		{[]string{"-db", dir}, dir},
+		{[]string{"-db", text}, text},
+		{[]string{"-db", filepath.Join(dir, "none", "x.db")}, filepath.Join(dir, "none", "x.db")},
+		{[]string{"-db", ""}, ""},
+		{[]string{"-in", filepath.Join(dir, "none")}, filepath.Join(dir, "none")},
+		{[]string{"-every", "0s"}, "-every 0s"},
+		{[]string{"-for", "-1s"}, "-for -1s"},
+		{[]string{"-verbose"}, "-verbose"},
+		{[]string{"now"}, `"now"`},
+	} {
+		args := append([]string{"-db", filepath.Join(dir, "x.db"), "-in", "-"}, c.args...)
+		var stdout, stderr bytes.Buffer
+		err := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+		if err == nil || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", c.args, err)
+		}
+		if stdout.Len()+stderr.Len() > 0 {
+			t.Errorf("%q: wrote %s%s", c.args, &stdout, &stderr)
+		}
+	}
+}
+
+// brokenLog accepts events up to a number.
+type brokenLog struct {
+	machine.Memory[Event]
+	left int
+}
+
+var errDisk = errors.New("disk on fire")
+
+func (l *brokenLog) Notify(ctx context.Context, events []Event) error {
+	if l.left -= len(events); l.left < 0 {
+		return errDisk
+	}
+	return l.Memory.Notify(ctx, events)
+}
+
+func TestNoNoticeOfWhatIsNotLogged(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	in, feed := io.Pipe()
+	defer feed.Close()
+	go io.WriteString(feed, series)
+	w := newWatch(&brokenLog{left: 1}, &stdout, newConsole(&stderr))
+	if err := w.run(t.Context(), lines(in)); !errors.Is(err, errDisk) {
+		t.Errorf("ended with %v", err)
+	}
+	if strings.Count(stdout.String(), "\n") > 1 {
+		t.Errorf("notices of what is not in the log:\n%s", stdout.String())
+	}
+	if strings.Contains(stderr.String(), "ended") {
+		t.Errorf("told a state that is not in the log: %s", stderr.String())
+	}
+}
+
+func TestAcknowledgeByLine(t *testing.T) {
+	var log machine.Memory[Event]
+	if err := log.Notify(t.Context(), []Event{Raised{Level: Warning, Reading: Reading{Time: noon, Load: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	w := newWatch(&log, io.Discard, newConsole(&stderr))
+	err := w.run(t.Context(), func(yield func(Reading, error) bool) {
+		w.acknowledge(t.Context(), strings.NewReader("\n\n"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := events(t, &log)
+	if a, ok := got[len(got)-1].(Acknowledged); len(got) != 2 || !ok || a.Time.IsZero() {
+		t.Errorf("logged %v", got)
+	}
+	text := stderr.String()
+	if strings.Count(text, "not acknowledged: ") != 1 || !strings.Contains(text, "nothing to acknowledge: Warning since 12:00:00, acknowledged") {
+		t.Errorf("told:\n%s", text)
+	}
+}
