@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -14,7 +15,7 @@ func samples(ctx context.Context, every time.Duration, measure func() (Reading, 
 		defer ticker.Stop()
 		for ctx.Err() == nil {
 			reading, err := measure()
-			if !yield(reading, err) || err != nil {
+			if !yield(reading.rounded(), err) || err != nil {
 				return
 			}
 			select {
@@ -23,4 +24,10 @@ func samples(ctx context.Context, every time.Duration, measure func() (Reading, 
 			}
 		}
 	}
+}
+
+// rounded drops what nobody wants to read.
+func (r Reading) rounded() Reading {
+	round := func(v float64) float64 { return math.Round(v*1e4) / 1e4 }
+	return Reading{r.Time.Round(time.Millisecond), round(r.Load), round(r.Memory), round(r.Pressure)}
 }

@@ -14,7 +14,7 @@ type console struct {
 	terminal bool
 
 	mu    sync.Mutex
-	drawn int // length of the status on the screen
+	drawn bool // the cursor stands behind a status
 }
 
 func newConsole(out io.Writer) *console {
@@ -29,8 +29,9 @@ func (c *console) status(text string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fmt.Fprintf(c.out, "\r%-*s", c.drawn, text)
-	c.drawn = len(text)
+	c.erase()
+	fmt.Fprint(c.out, text)
+	c.drawn = true
 }
 
 // say writes a line in the place of the status.
@@ -49,9 +50,9 @@ func (c *console) clear() {
 }
 
 func (c *console) erase() {
-	if c.drawn > 0 {
-		fmt.Fprintf(c.out, "\r%*s\r", c.drawn, "")
-		c.drawn = 0
+	if c.drawn {
+		fmt.Fprint(c.out, "\r\x1b[K")
+		c.drawn = false
 	}
 }
 

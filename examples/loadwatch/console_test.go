@@ -13,7 +13,7 @@ func TestConsole(t *testing.T) {
 		want     string
 	}{
 		{false, "new log\nNormal | 10\nWarning\nended\n"},
-		{true, "new log\n\rNormal | 10\rWarning    \r       \rended\n"},
+		{true, "new log\nNormal | 10\r\x1b[KWarning\r\x1b[Kended\n"},
 	} {
 		var out bytes.Buffer
 		console := &console{out: &out, terminal: c.terminal}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,7 @@ type Reading struct {
 func (r Reading) check() error {
 	switch {
 	case r.Time.IsZero():
-		return fmt.Errorf("no time")
+		return errors.New("no time")
 	case !(r.Load >= 0) || math.IsInf(r.Load, 1):
 		return fmt.Errorf("load %v is out of range", r.Load)
 	case !(r.Memory >= 0 && r.Memory <= 1):
@@ -37,16 +39,11 @@ const (
 	Critical
 )
 
-var levelNames = [...]string{Normal: "normal", Warning: "warning", Critical: "critical"}
+var levelNames = [...]string{Normal: "Normal", Warning: "Warning", Critical: "Critical"}
 
 func (l Level) String() string {
-	switch l {
-	case Normal:
-		return "Normal"
-	case Warning:
-		return "Warning"
-	case Critical:
-		return "Critical"
+	if int(l) < len(levelNames) {
+		return levelNames[l]
 	}
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
@@ -56,13 +53,13 @@ func (l Level) MarshalText() ([]byte, error) {
 	if int(l) >= len(levelNames) {
 		return nil, fmt.Errorf("%v is no level", l)
 	}
-	return []byte(levelNames[l]), nil
+	return []byte(strings.ToLower(levelNames[l])), nil
 }
 
 // UnmarshalText reads what MarshalText writes.
 func (l *Level) UnmarshalText(text []byte) error {
 	for level, name := range levelNames {
-		if name == string(text) {
+		if strings.ToLower(name) == string(text) {
 			*l = Level(level)
 			return nil
 		}
