@@ -99,10 +99,9 @@ func TestEndedFromOutside(t *testing.T) {
 }
 
 func TestEndsByItself(t *testing.T) {
-	var stderr bytes.Buffer
-	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-every", "1ms", "-for", "50ms"}
-	if err := run(t.Context(), args, strings.NewReader(""), io.Discard, &stderr); err != nil || !strings.Contains(stderr.String(), "\nended: ") {
-		t.Errorf("%v: %s", err, stderr.String())
+	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-every", "1ms", "-for", "100ms"}
+	if err := run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard); err != nil {
+		t.Error(err)
 	}
 }
 
