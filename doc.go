@@ -26,8 +26,8 @@
 //     durable, and of no others.
 //   - The events of one command are kept together or not at all, in the order
 //     in which they changed the state.
-//   - What a log has accepted survives the process, killed at any moment, and
-//     the power cut, if the disk honours syncs.
+//   - What a log of sqlitelog has accepted survives the process, killed at any
+//     moment, and, if the disk honours syncs, a power cut.
 //   - Outputs are given to their adapter in order and at most once: one between
 //     the commit and its adapter dies with the process. What must not be lost
 //     is derived from events.
