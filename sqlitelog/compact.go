@@ -45,7 +45,7 @@ type compactor struct {
 	inLog     atomic.Int64 // events in the table log, about
 	wake      chan struct{}
 	turn      chan struct{} // held by whoever compacts
-	learned   chan struct{} // closed when keys is set
+	learned   bool          // keys is set; for whoever compacts
 
 	// For whoever has the writer.
 	keys      *keys    // nil until it is learned
@@ -70,7 +70,6 @@ func newCompactor(s *store, high, low int) *compactor {
 		s: s, high: high, low: low,
 		wake:    make(chan struct{}, 1),
 		turn:    make(chan struct{}, 1),
-		learned: make(chan struct{}),
 	}
 }
 
@@ -110,22 +109,25 @@ func (c *compactor) grown(events int) {
 }
 
 // run compacts whenever the log has grown beyond its high water, until ctx
-// ends or the log is lost to another owner.
+// ends or the log cannot be written any more. After another error the next
+// append tries again.
 func (c *compactor) run(ctx context.Context) {
-	err := c.learn(ctx)
-	for err == nil {
+	for {
+		_, err := c.compact(ctx, true)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			sqlitedb.Logger(c.s.db).Warn("edfsm: compaction failed", "file", c.s.db.Path(), "log", c.s.name, "error", err)
+		}
+		if errors.Is(err, ErrConflict) || errors.Is(err, ErrFailed) || errors.Is(err, ErrUncertain) {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
 		}
-		_, err = c.compact(ctx, true)
-		if errors.Is(err, ErrBusy) {
-			err = nil // the next append tries again
-		}
-	}
-	if ctx.Err() == nil {
-		sqlitedb.Logger(c.s.db).Error("edfsm: compaction has stopped", "file", c.s.db.Path(), "log", c.s.name, "error", err)
 	}
 }
 
@@ -183,7 +185,6 @@ func (c *compactor) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	close(c.learned)
 	c.inLog.Store(0)
 	c.grown(int(inLog))
 	return nil
@@ -217,8 +218,9 @@ func (c *compactor) rows(rx sqlitedb.Rx, query string, after, through int64, lim
 	return rows, stmt.Reset()
 }
 
-// compact brings the log down to its low water and, unless it is part of the
-// log's own upkeep, gives all free pages back.
+// compact brings the log down to its low water and gives all free pages back.
+// The log's own upkeep does so only when the log is above its high water, and
+// keeps some pages for what comes.
 func (c *compactor) compact(ctx context.Context, upkeep bool) (done Compaction, err error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -226,10 +228,14 @@ func (c *compactor) compact(ctx context.Context, upkeep bool) (done Compaction, 
 	case <-ctx.Done():
 		return done, ctx.Err()
 	}
-	select {
-	case <-c.learned:
-	case <-ctx.Done():
-		return done, ctx.Err()
+	if !c.learned {
+		if err := c.learn(ctx); err != nil {
+			return done, err
+		}
+		c.learned = true
+	}
+	if upkeep && c.inLog.Load() <= int64(c.high) {
+		return done, nil
 	}
 	start := time.Now()
 	p := &pass{c: c, bound: math.MaxInt64, patient: upkeep}
@@ -237,7 +243,7 @@ func (c *compactor) compact(ctx context.Context, upkeep bool) (done Compaction, 
 		return p.done, err
 	}
 	keep := 0.0
-	if upkeep { // what was freed is soon needed again
+	if upkeep {
 		keep = 0.5
 	}
 	if err := sqlitedb.Shrink(ctx, c.s.db, keep); err != nil {

@@ -70,8 +70,8 @@ type openReplay struct {
 }
 
 // Whatever is appended to two logs of a file, compacted, reopened, and read by
-// replays that are left open meanwhile: each replay leads to the state that the
-// full history led to when it began.
+// replays that are left open meanwhile, and whatever statement fails: each
+// replay leads to the state that the full history led to when it began.
 func TestCompactionModel(t *testing.T) {
 	dir := t.TempDir()
 	files := 0
@@ -88,9 +88,12 @@ func TestCompactionModel(t *testing.T) {
 			"read on":      m.readOn,
 			"finish":       m.finishReplay,
 			"replay":       m.replay,
-			"reopen":       func(t *rapid.T) { m.close(t); m.open(t) },
+			"reopen":       func(t *rapid.T) { m.heal(t); m.close(t); m.open(t) },
+			"inject":       m.inject,
+			"heal":         m.heal,
 			"":             m.check,
 		})
+		m.heal(t)
 		m.close(t)
 	})
 }
@@ -102,6 +105,35 @@ type compactionModel struct {
 	history [2][]put
 	heads   [2]int64
 	replays []*openReplay
+	failing bool
+}
+
+// inject makes a kind of statement fail, and may make SQLite roll the whole
+// transaction back by itself, as it does when the disk is full.
+func (m *compactionModel) inject(t *rapid.T) {
+	m.heal(t)
+	m.failing = true
+	shell(t, m.path, fmt.Sprintf("CREATE TRIGGER injected BEFORE %s BEGIN SELECT RAISE(%s, 'injected'); END",
+		rapid.SampledFrom([]string{
+			"INSERT ON log", "INSERT ON log WHEN NEW.offset % 4 = 0", "DELETE ON log", "DELETE ON log WHEN OLD.offset % 3 = 0",
+			"INSERT ON compacted", "DELETE ON compacted", "UPDATE ON logs",
+		}).Draw(t, "statement"),
+		rapid.SampledFrom([]string{"ABORT", "FAIL", "ROLLBACK"}).Draw(t, "effect")))
+}
+
+func (m *compactionModel) heal(t *rapid.T) {
+	if m.failing {
+		shell(t, m.path, "DROP TRIGGER injected")
+		m.failing = false
+	}
+}
+
+// failed reports whether an error comes of inject; there must be no other.
+func (m *compactionModel) failed(t *rapid.T, err error) bool {
+	if err != nil && (!m.failing || !strings.Contains(err.Error(), "injected")) {
+		t.Fatal(err)
+	}
+	return err != nil
 }
 
 func (m *compactionModel) open(t *rapid.T) {
@@ -132,7 +164,9 @@ func (m *compactionModel) draw(t *rapid.T) int { return rapid.IntRange(0, 1).Dra
 func (m *compactionModel) append(t *rapid.T) {
 	i := m.draw(t)
 	batch := rapid.SliceOfN(genPut(5), 1, 15).Draw(t, "batch")
-	must(t, m.logs[i].Notify(context.Background(), batch))
+	if m.failed(t, m.logs[i].Notify(context.Background(), batch)) {
+		return
+	}
 	m.history[i] = append(m.history[i], batch...)
 	if head := m.logs[i].Head(); head <= max(m.heads[0], m.heads[1]) {
 		t.Fatalf("head is %d after %v", head, m.heads)
@@ -142,7 +176,7 @@ func (m *compactionModel) append(t *rapid.T) {
 
 func (m *compactionModel) compact(t *rapid.T) {
 	_, err := m.logs[m.draw(t)].Compact(context.Background())
-	must(t, err)
+	m.failed(t, err)
 }
 
 func (m *compactionModel) beginReplay(t *rapid.T) {
