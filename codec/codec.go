@@ -37,10 +37,12 @@ type Format interface {
 	Decode(data []byte, v any) error
 }
 
-// Of returns the codec of T in the format f, or says why f cannot carry T.
+// Of returns the codec of T in the format f. If f is a format of this package
+// and T does not survive it, the error is a [*TypeError].
 func Of[T any](f Format) (Codec[T], error) {
 	t := reflect.TypeFor[T]()
-	if err := check(f, t); err != nil {
+	f, err := bind(f, t)
+	if err != nil {
 		return nil, err
 	}
 	return &plain[T]{format: f, typ: t}, nil
@@ -81,13 +83,13 @@ func (c *plain[T]) Decode(data []byte, v *T) error {
 	return nil
 }
 
-// check says whether f may make codecs of t.
-func check(f Format, t reflect.Type) error {
+// bind returns f for pointers to t, or says why it cannot be.
+func bind(f Format, t reflect.Type) (Format, error) {
+	if b, ok := f.(Bounded); ok {
+		return b.bind(reflect.PointerTo(t))
+	}
 	if f == nil || f.Name() == "" {
-		return errors.New("codec: the format has no name")
+		return nil, errors.New("codec: the format has no name")
 	}
-	if c, ok := f.(interface{ checkType(reflect.Type) error }); ok {
-		return c.checkType(t)
-	}
-	return nil
+	return f, nil
 }

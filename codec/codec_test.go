@@ -1,125 +1,170 @@
 package codec_test
 
 import (
-	"errors"
+	"bytes"
+	"encoding/gob"
 	"math"
-	"strings"
+	"reflect"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/edfsm/edfsm/codec"
+	"pgregory.net/rapid"
 )
 
-type event interface{ isEvent() }
-
-type raised struct {
-	Level string    `json:"level"`
-	At    time.Time `json:"at"`
+func TestRoundTrip(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		c := must(codec.Of[everything](f))
+		rapid.Check(t, func(t *rapid.T) {
+			v, used := genEverything.Draw(t, "v"), genEverything.Draw(t, "used")
+			if got := roundTrip(t, c, v, used); !same(&v, &got) {
+				t.Fatalf("%+v\nbecame\n%+v", v, got)
+			}
+		})
+	})
 }
 
-type cleared struct{}
-
-type noted struct {
-	Text string `json:"text"`
-}
-
-type unlisted struct{}
-
-func (raised) isEvent()   {}
-func (cleared) isEvent()  {}
-func (*noted) isEvent()   {}
-func (unlisted) isEvent() {}
-
-func must[T any](c codec.Codec[T], err error) codec.Codec[T] {
-	if err != nil {
-		panic(err)
-	}
-	return c
-}
-
-func TestUnionInJSONIsReadable(t *testing.T) {
-	c := must(codec.Union(codec.JSON, map[string]event{"raised": raised{}, "cleared": cleared{}, "noted": (*noted)(nil)}))
-	got, err := c.Append([]byte("log: "), &noted{Text: "<a>"})
-	if err != nil || string(got) != `log: {"noted":{"text":"<a>"}}` {
-		t.Fatalf("%s, %v", got, err)
-	}
-	var e event
-	if err := c.Decode([]byte(` { "noted" : {"text":"x"} } `), &e); err != nil {
-		t.Fatal(err)
-	}
-	if n, ok := e.(*noted); !ok || n.Text != "x" {
-		t.Fatalf("%#v", e)
-	}
-	if err := c.Decode([]byte(`{"cleared":{}}`), &e); err != nil || e != (cleared{}) {
-		t.Fatalf("%#v, %v", e, err)
-	}
-}
-
-func TestUnionNamesWhatItRefuses(t *testing.T) {
-	c := must(codec.Union(codec.JSON, map[string]event{"raised": raised{}, "noted": (*noted)(nil)}))
-	_, err := c.Append(nil, unlisted{})
-	if e, ok := errors.AsType[*codec.UnlistedError](err); !ok || e.Type.Name() != "unlisted" {
-		t.Errorf("unlisted type: %v", err)
-	}
-	if _, err := c.Append(nil, nil); err == nil {
-		t.Error("nil was encoded")
-	}
-	if _, err := c.Append(nil, (*noted)(nil)); err == nil {
-		t.Error("nil pointer was encoded")
-	}
-	var e event
-	err = c.Decode([]byte(`{"lowered":{}}`), &e)
-	if e, ok := errors.AsType[*codec.UnknownError](err); !ok || e.Name != "lowered" {
-		t.Errorf("unknown name: %v", err)
-	}
-	for _, bad := range []string{``, `{`, `{}`, `[]`, `{"raised"}`, `{"raised":}`, `{"raised":{}`, `{"raised":{},"noted":{}}`, `{"raised":{}} x`, `"raised"`} {
-		if err := c.Decode([]byte(bad), &e); err == nil {
-			t.Errorf("%s was decoded", bad)
+func TestSampleRoundTrip(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		v := sample()
+		if got := roundTrip(t, must(codec.Of[everything](f)), v, everything{}); !same(&v, &got) {
+			t.Errorf("%+v\nbecame\n%+v", v, got)
 		}
+	})
+}
+
+// Values that are no structs, at the root of a record.
+func TestRootRoundTrip(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		at(t, f, uint64(math.MaxUint64))
+		at(t, f, int8(-128))
+		at(t, f, "text")
+		at(t, f, []byte("bytes"))
+		at(t, f, []byte{})
+		at(t, f, []byte(nil))
+		at(t, f, []string{"a"})
+		at(t, f, map[string]string(nil))
+		at(t, f, map[string]any{"a": "b", "c": nil, "d": true})
+		at(t, f, &part{"a", 1})
+		at(t, f, (*part)(nil))
+		at(t, f, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC))
+		at(t, f, any("text"))
+		at(t, f, struct{}{})
+		at(t, f, mood(1))
+	})
+}
+
+func at[T any](t *testing.T, f codec.Format, v T) {
+	t.Helper()
+	got := roundTrip(t, must(codec.Of[T](f)), v, v)
+	if x, ok := any(&got).(*time.Time); ok {
+		*x = x.UTC() // msgpack gives local times
+	}
+	if !reflect.DeepEqual(got, v) {
+		t.Errorf("%#v became %#v", v, got)
 	}
 }
 
-func TestJSONRefuses(t *testing.T) {
-	c := must(codec.Of[map[string]float64](codec.JSON))
-	var v map[string]float64
-	for _, bad := range []string{`{} {}`, `{"a":1}x`, `{"a":1e999}`, "{\"a\xff\":1}", `{"\ud800":1}`, `{"\ud800\u0041":1}`} {
-		if err := c.Decode([]byte(bad), &v); err == nil {
-			t.Errorf("%q was decoded", bad)
-		}
+// What one format refuses the others refuse too, where the table in the
+// package documentation does not say otherwise.
+func TestRefusedValues(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		refused(t, f, math.NaN())
+		refused(t, f, math.Inf(-1))
+		refused(t, f, []float32{float32(math.NaN())})
+		refused(t, f, map[string]any{"a": math.Inf(1)})
+		refused(t, f, any(make(chan int)))
+		refused(t, f, mood(9))
+	})
+	refused(t, codec.JSON, "a\xff")
+	refused(t, codec.JSON, map[string]int{"a\xff": 1})
+	refused(t, codec.CBOR, any(map[int]int{1: 1})) // a map in an interface is decoded with keys of text
+	refused(t, codec.MsgPack, any(map[int]int{1: 1}))
+	at(t, codec.CBOR, "a\xff")
+	at(t, codec.MsgPack, map[string]int8{"a\xff": 1})
+}
+
+func refused[T any](t *testing.T, f codec.Format, v T) {
+	t.Helper()
+	out, err := must(codec.Of[T](f)).Append([]byte("kept"), v)
+	if err == nil {
+		t.Errorf("%s: %v was encoded: %q", f.Name(), v, out)
 	}
-	for _, bad := range []map[string]float64{{"a": math.NaN()}, {"a": math.Inf(1)}, {"a\xff": 1}} {
-		if _, err := c.Append(nil, bad); err == nil {
-			t.Errorf("%v was encoded", bad)
-		}
+	if string(out) != "kept" {
+		t.Errorf("%s: the buffer became %q", f.Name(), out)
 	}
-	for _, good := range []map[string]float64{{"\ufffd": 1}, {`\ufffd`: 1}, {`\\ufffd`: 1}, {"😀": 1}} {
-		b, err := c.Append(nil, good)
+}
+
+// Every first byte of a value is followed by nothing, by too little, by too
+// much.
+func TestTruncatedAndTrailing(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		c := must(codec.Of[everything](f))
+		data, err := c.Append(nil, sample())
 		if err != nil {
-			t.Errorf("%v: %v", good, err)
+			t.Fatal(err)
 		}
-		if err := c.Decode(b, &v); err != nil || len(v) != 1 {
-			t.Errorf("%s: %v", b, err)
+		var v everything
+		for n := range data {
+			if err := c.Decode(data[:n], &v); err == nil {
+				t.Errorf("the first %d of %d bytes were decoded", n, len(data))
+			}
 		}
-	}
+		for _, more := range [][]byte{{0}, {'x'}, data} {
+			if err := c.Decode(append(bytes.Clone(data), more...), &v); err == nil {
+				t.Errorf("%d bytes after the value were ignored", len(more))
+			}
+		}
+	})
 }
 
-func TestLimits(t *testing.T) {
-	type tree struct{ Sub []tree }
-	c := must(codec.Of[tree](codec.JSON.With(codec.Limits{Depth: 6, Elements: 16, Size: 300})))
-	deep := tree{[]tree{{[]tree{{[]tree{}}}}}}
-	wide := tree{make([]tree, 17)}
-	for v, limit := range map[*tree]string{&deep: "", {[]tree{deep}}: "depth", &wide: "elements", {make([]tree, 16)}: "", {[]tree{{make([]tree, 16)}, {make([]tree, 16)}}}: "size"} {
-		_, err := c.Append(nil, *v)
-		e, _ := errors.AsType[*codec.LimitError](err)
-		if limit == "" && err != nil || limit != "" && (e == nil || e.Limit != limit) {
-			t.Errorf("%v: %v, want %q", *v, err, limit)
+func TestConcurrentUse(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		c := must(codec.Union(f, cases))
+		var wg sync.WaitGroup
+		for n := range 8 {
+			wg.Go(func() {
+				for i := range 200 {
+					v := moved{part{"a", int64(n)}, part{"b", int64(i)}}
+					if got := roundTrip[event](t, c, v, nil); got != v {
+						t.Errorf("%v became %v", v, got)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// gobFormat is the format of another package.
+type gobFormat struct{}
+
+func (gobFormat) Name() string { return "gob" }
+
+func (gobFormat) Append(dst []byte, v any) ([]byte, error) {
+	b := bytes.NewBuffer(dst)
+	err := gob.NewEncoder(b).Encode(v)
+	return b.Bytes(), err
+}
+
+func (gobFormat) Decode(data []byte, v any) error {
+	return gob.NewDecoder(bytes.NewReader(data)).Decode(v)
+}
+
+func TestFormatOfAnother(t *testing.T) {
+	at(t, gobFormat{}, part{"a", 1})
+	c := must(codec.Union(gobFormat{}, map[string]event{"noted": (*noted)(nil), "counted": counted(0)}))
+	for _, v := range []event{&noted{"a\nb"}, counted(7)} {
+		if got := roundTrip(t, c, v, nil); !reflect.DeepEqual(got, v) {
+			t.Errorf("%#v became %#v", v, got)
 		}
 	}
-	var v tree
-	if err := c.Decode([]byte(strings.Repeat(" ", 301)+"{}"), &v); err == nil {
-		t.Error("size was not limited")
+	if err := c.Decode([]byte("counted"), new(event)); err == nil {
+		t.Error("a name without a value was decoded")
 	}
-	if _, err := codec.Of[tree](codec.JSON.With(codec.Limits{Depth: -1})); err == nil {
-		t.Error("limits out of range were taken")
+	if _, err := codec.Of[int](nil); err == nil {
+		t.Error("no format was taken for one")
 	}
 }

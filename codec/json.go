@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"reflect"
+	"fmt"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
 
 // JSON is encoding/json: the format that people and the sqlite3 shell read.
-var JSON = Bounded{jsonWire{}, Limits{}.orDefault()}
-
-type jsonWire struct{}
-
-func (jsonWire) name() string { return "json" }
+// Of the options that are not its default one is set: <, > and & are written
+// as they are.
+var JSON = Bounded{wire: &wire{
+	rules:   rules{name: "json", tag: "json", pairs: []pair{jsonPair, textPair}},
+	frame:   jsonFrame{},
+	append:  appendJSON,
+	decode:  json.Unmarshal,
+	walkers: sync.Pool{New: func() any { return &walker{in: new(jsonReader), folds: true} }},
+}}
 
 // jsonEncoder lets a json.Encoder, which writes once per value, append to a
 // buffer that belongs to the caller.
@@ -35,7 +40,7 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-func (jsonWire) append(dst []byte, v any) ([]byte, error) {
+func appendJSON(dst []byte, v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
 	defer jsonEncoders.Put(e)
 	e.dst = dst
@@ -45,28 +50,26 @@ func (jsonWire) append(dst []byte, v any) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return out[:len(out)-1], nil // without the newline of Encode
-}
-
-func (jsonWire) decode(data []byte, v any, l Limits) error {
-	if err := scanJSON(data, l); err != nil {
-		return err
+	out = out[:len(out)-1] // the newline of Encode
+	if replacedUTF8(out[len(dst):]) {
+		return dst, errNotUTF8
 	}
-	return json.Unmarshal(data, v)
+	return out, nil
 }
 
-func (jsonWire) check(data []byte, l Limits) error {
-	// encoding/json writes this escape in place of bytes that are no UTF-8,
-	// and nowhere else.
-	for i := 0; ; {
-		n := bytes.Index(data[i:], []byte(`\ufffd`))
+// replacedUTF8 finds the escape that encoding/json puts in place of bytes that
+// are no UTF-8; the character itself it writes as it is.
+func replacedUTF8(data []byte) bool {
+	const escape = `\ufffd`
+	for i := 0; ; i += len(escape) {
+		n := bytes.Index(data[i:], []byte(escape))
 		if n < 0 {
-			return scanJSON(data, l)
+			return false
 		}
-		if !escaped(data[:i+n]) {
-			return errNotUTF8
+		i += n
+		if !escaped(data[:i]) {
+			return true
 		}
-		i += n + 1
 	}
 }
 
@@ -80,61 +83,147 @@ var (
 	errSurrogate = errors.New("string has half of a surrogate pair")
 )
 
-// scanJSON looks at brackets and strings only: grammar is left to
-// encoding/json.
-func scanJSON(data []byte, l Limits) error {
-	if !utf8.Valid(data) {
-		return errNotUTF8
-	}
-	var few [64]int
-	commas := few[:0] // of each open array or object
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			n, err := scanJSONString(data[i+1:])
-			if err != nil {
-				return err
-			}
-			i += n + 1
-		case '[', '{':
-			if len(commas) == l.Depth {
-				return &LimitError{"depth", l.Depth}
-			}
-			commas = append(commas, 0)
-		case ']', '}':
-			if len(commas) > 0 {
-				commas = commas[:len(commas)-1]
-			}
-		case ',':
-			if len(commas) > 0 {
-				commas[len(commas)-1]++
-				if commas[len(commas)-1] >= l.Elements {
-					return &LimitError{"elements", l.Elements}
-				}
-			}
+type jsonReader struct {
+	data []byte
+	i    int
+}
+
+func (r *jsonReader) reset(data []byte) { r.data, r.i = data, 0 }
+
+func (r *jsonReader) left() int {
+	r.space()
+	return len(r.data) - r.i
+}
+
+func (r *jsonReader) space() {
+	for r.i < len(r.data) {
+		switch r.data[r.i] {
+		case ' ', '\t', '\r', '\n':
+			r.i++
+		default:
+			return
 		}
 	}
+}
+
+// peek returns the next byte that is no space, 0 at the end.
+func (r *jsonReader) peek() byte {
+	r.space()
+	if r.i == len(r.data) {
+		return 0
+	}
+	return r.data[r.i]
+}
+
+func (r *jsonReader) next() (token, error) {
+	switch c := r.peek(); c {
+	case '{':
+		r.i++
+		return token{kind: dict, n: uncounted}, nil
+	case '[':
+		r.i++
+		return token{kind: array, n: uncounted}, nil
+	case '"':
+		return r.text()
+	case 't':
+		return token{kind: boolean}, r.skip("true")
+	case 'f':
+		return token{kind: boolean}, r.skip("false")
+	case 'n':
+		return token{kind: null}, r.skip("null")
+	default:
+		if c != '-' && (c < '0' || c > '9') {
+			return token{}, r.unexpected()
+		}
+	}
+	for r.i < len(r.data) && strings.IndexByte("+-.0123456789Ee", r.data[r.i]) >= 0 {
+		r.i++
+	}
+	return token{kind: number}, nil
+}
+
+func (r *jsonReader) key() (token, error) {
+	if r.peek() != '"' {
+		return token{}, r.unexpected()
+	}
+	t, err := r.text()
+	if err != nil {
+		return t, err
+	}
+	if r.peek() != ':' {
+		return token{}, r.unexpected()
+	}
+	r.i++
+	return t, nil
+}
+
+func (r *jsonReader) more(kind tokenKind, first bool) (bool, error) {
+	c := r.peek()
+	switch {
+	case kind == array && c == ']' || kind == dict && c == '}':
+		r.i++
+		return false, nil
+	case first:
+		return true, nil
+	case c != ',':
+		return false, r.unexpected()
+	}
+	r.i++
+	return true, nil
+}
+
+func (r *jsonReader) skip(word string) error {
+	if !bytes.HasPrefix(r.data[r.i:], []byte(word)) {
+		return r.unexpected()
+	}
+	r.i += len(word)
 	return nil
 }
 
-// scanJSONString returns the index of the quote that ends the string.
-func scanJSONString(s []byte) (int, error) {
+func (r *jsonReader) unexpected() error {
+	if r.i == len(r.data) {
+		return errShort
+	}
+	return fmt.Errorf("unexpected character %q at byte %d", r.data[r.i], r.i)
+}
+
+func (r *jsonReader) text() (token, error) {
+	s := r.data[r.i+1:]
+	high := byte(0)
 	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			return i, nil
-		case '\\':
-			if hi, ok := hexEscape(s[i:]); ok && 0xd800 <= hi && hi < 0xe000 {
-				lo, ok := hexEscape(s[i+6:])
-				if !ok || hi >= 0xdc00 || lo < 0xdc00 || lo >= 0xe000 {
-					return 0, errSurrogate
-				}
-				i += 10
+		switch c := s[i]; {
+		case c == '"':
+			if high >= utf8.RuneSelf && !utf8.Valid(s[:i]) {
+				return token{}, errNotUTF8
 			}
-			i++
+			t := token{kind: text, lo: r.i + 1, hi: r.i + 1 + i}
+			r.i = t.hi + 1
+			return t, nil
+		case c == '\\':
+			n, err := escapeLen(s[i:])
+			if err != nil {
+				return token{}, err
+			}
+			i += n - 1
+		default:
+			high |= c
 		}
 	}
-	return len(s), nil
+	return token{}, errShort
+}
+
+// escapeLen returns the length of the escape that s starts with, a pair of
+// surrogates being one.
+func escapeLen(s []byte) (int, error) {
+	hi, ok := hexEscape(s)
+	if !ok || hi < 0xd800 || hi >= 0xe000 {
+		return 2, nil
+	}
+	lo, ok := hexEscape(s[6:])
+	if !ok || hi >= 0xdc00 || lo < 0xdc00 || lo >= 0xe000 {
+		return 0, errSurrogate
+	}
+	return 12, nil
 }
 
 // hexEscape reads the \uXXXX at the start of s.
@@ -156,42 +245,32 @@ func hexEscape(s []byte) (r rune, ok bool) {
 	return r, true
 }
 
-func (jsonWire) open(dst []byte, name string) []byte {
-	dst = append(dst, '{')
-	dst, _ = jsonWire{}.append(dst, name)
+// jsonFrame is {"name":value}.
+type jsonFrame struct{}
+
+func (jsonFrame) open(dst []byte, name string) []byte {
+	dst, _ = appendJSON(append(dst, '{'), name) // a string that is UTF-8 cannot fail
 	return append(dst, ':')
 }
 
-func (jsonWire) close(dst []byte) []byte { return append(dst, '}') }
+func (jsonFrame) close(dst []byte) []byte { return append(dst, '}') }
 
-func (jsonWire) cut(data []byte) (name, body []byte, err error) {
-	const space = " \t\r\n"
-	data = bytes.Trim(data, space)
-	if len(data) < 2 || data[0] != '{' || data[len(data)-1] != '}' {
+func (jsonFrame) cut(data []byte) (name, body []byte, err error) {
+	r := jsonReader{data: bytes.TrimRight(data, " \t\r\n")}
+	if t, err := r.next(); err != nil || t.kind != dict || r.data[len(r.data)-1] != '}' {
 		return nil, nil, errFrame
 	}
-	data = bytes.TrimLeft(data[1:len(data)-1], space)
-	if len(data) == 0 || data[0] != '"' {
-		return nil, nil, errFrame
-	}
-	end, err := scanJSONString(data[1:])
+	k, err := r.key()
 	if err != nil {
-		return nil, nil, err
-	}
-	rest := data[min(end+2, len(data)):]
-	name = data[:len(data)-len(rest)]
-	rest = bytes.TrimLeft(rest, space)
-	if len(rest) == 0 || rest[0] != ':' {
 		return nil, nil, errFrame
 	}
+	name, body = r.data[k.lo:k.hi], r.data[r.i:len(r.data)-1]
 	if bytes.IndexByte(name, '\\') < 0 {
-		return name[1 : len(name)-1], rest[1:], nil
+		return name, body, nil
 	}
 	var plain string
-	if err := json.Unmarshal(name, &plain); err != nil {
+	if err := json.Unmarshal(r.data[k.lo-1:k.hi+1], &plain); err != nil {
 		return nil, nil, err
 	}
-	return []byte(plain), rest[1:], nil
+	return []byte(plain), body, nil
 }
-
-func (jsonWire) carries(t reflect.Type) error { return nil }

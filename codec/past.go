@@ -35,13 +35,13 @@ func Former[E any](was, now string) Past[E] {
 //	codec.Upcast("raised", func(old RaisedV1) []Event { … })
 func Upcast[Old, E any](was string, events func(Old) []E) Past[E] {
 	return Past[E]{was, func(u *union[E]) (reading[E], error) {
-		expand := func(f Format, data []byte) ([]E, error) {
+		f, err := bind(u.format, reflect.TypeFor[Old]())
+		return reading[E]{expand: func(data []byte) ([]E, error) {
 			var old Old
 			if err := f.Decode(data, &old); err != nil {
 				return nil, err
 			}
 			return events(old), nil
-		}
-		return reading[E]{expand: expand}, check(u.format, reflect.TypeFor[Old]())
+		}}, err
 	}}
 }

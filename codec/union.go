@@ -29,7 +29,7 @@ func Union[E any](f Format, cases map[string]E, past ...Past[E]) (Codec[E], erro
 	if len(cases) == 0 {
 		return nil, errors.New("codec: a union of no cases")
 	}
-	if err := check(f, reflect.TypeFor[struct{}]()); err != nil {
+	if _, err := bind(f, reflect.TypeFor[struct{}]()); err != nil {
 		return nil, err
 	}
 	u := &union[E]{
@@ -81,7 +81,7 @@ type union[E any] struct {
 // the shapes of the past whatever expand makes of it.
 type reading[E any] struct {
 	*variant
-	expand func(Format, []byte) ([]E, error)
+	expand func([]byte) ([]E, error)
 }
 
 // variant is one type of the union.
@@ -89,6 +89,7 @@ type variant struct {
 	name    string
 	typ     reflect.Type // the struct, also where the case is a pointer to it
 	pointer bool
+	format  Format
 	prefix  []byte
 	scratch sync.Pool // of pointers to zero values of typ
 }
@@ -107,7 +108,8 @@ func (u *union[E]) add(name string, t reflect.Type) error {
 	if t.Kind() == reflect.Pointer {
 		v.typ, v.pointer = t.Elem(), true
 	}
-	if err := check(u.format, v.typ); err != nil {
+	var err error
+	if v.format, err = bind(u.format, v.typ); err != nil {
 		return fmt.Errorf("codec: case %q: %w", name, err)
 	}
 	v.scratch.New = func() any { return reflect.New(v.typ).Interface() }
@@ -149,24 +151,24 @@ func (u *union[E]) Append(dst []byte, e E) ([]byte, error) {
 	if !ok {
 		return dst, &UnlistedError{val.Type()}
 	}
-	out, err := c.append(u.format, append(dst, c.prefix...), val)
+	out, err := c.append(append(dst, c.prefix...), val)
 	if err != nil {
 		return dst, fmt.Errorf("codec: encode case %q as %s: %w", c.name, u.Name(), err)
 	}
 	return u.frame.close(out), nil
 }
 
-func (c *variant) append(f Format, dst []byte, val reflect.Value) ([]byte, error) {
+func (c *variant) append(dst []byte, val reflect.Value) ([]byte, error) {
 	if c.pointer {
 		if val.IsNil() {
 			return dst, errors.New("nil pointer")
 		}
-		return f.Append(dst, val.Interface())
+		return c.format.Append(dst, val.Interface())
 	}
 	p := c.scratch.Get()
 	elem := reflect.ValueOf(p).Elem()
 	elem.Set(val)
-	out, err := f.Append(dst, p)
+	out, err := c.format.Append(dst, p)
 	elem.SetZero()
 	c.scratch.Put(p)
 	return out, err
@@ -178,10 +180,10 @@ func (u *union[E]) Decode(data []byte, e *E) error {
 		return err
 	}
 	if r.expand == nil {
-		*e, err = decodeCase[E](r.variant, u.format, body)
+		*e, err = decodeCase[E](r.variant, body)
 		return u.because(name, err)
 	}
-	events, err := r.expand(u.format, body)
+	events, err := r.expand(body)
 	if err != nil {
 		return u.because(name, err)
 	}
@@ -198,14 +200,14 @@ func (u *union[E]) DecodeAll(data []byte, emit func(E)) error {
 		return err
 	}
 	if r.expand == nil {
-		e, err := decodeCase[E](r.variant, u.format, body)
+		e, err := decodeCase[E](r.variant, body)
 		if err != nil {
 			return u.because(name, err)
 		}
 		emit(e)
 		return nil
 	}
-	events, err := r.expand(u.format, body)
+	events, err := r.expand(body)
 	if err != nil {
 		return u.because(name, err)
 	}
@@ -234,17 +236,17 @@ func (u *union[E]) because(name []byte, err error) error {
 	return fmt.Errorf("codec: decode case %q from %s: %w", name, u.Name(), err)
 }
 
-func decodeCase[E any](c *variant, f Format, body []byte) (e E, err error) {
+func decodeCase[E any](c *variant, body []byte) (e E, err error) {
 	if c.pointer {
 		p := reflect.New(c.typ).Interface()
-		if err := f.Decode(body, p); err != nil {
+		if err := c.format.Decode(body, p); err != nil {
 			return e, err
 		}
 		return p.(E), nil
 	}
 	p := c.scratch.Get()
 	elem := reflect.ValueOf(p).Elem()
-	if err = f.Decode(body, p); err == nil {
+	if err = c.format.Decode(body, p); err == nil {
 		e = elem.Interface().(E)
 	}
 	elem.SetZero()
@@ -262,8 +264,8 @@ type frame interface {
 var errFrame = errors.New("record is not one name with one value")
 
 func frameOf(f Format) frame {
-	if b, ok := f.(interface{ frame() frame }); ok {
-		return b.frame()
+	if b, ok := f.(Bounded); ok {
+		return b.wire.frame
 	}
 	return lineFrame{}
 }

@@ -1,0 +1,407 @@
+package codec_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/edfsm/edfsm/codec"
+	"pgregory.net/rapid"
+)
+
+// hostile is what hostile bytes are decoded to: its elements take at most 32
+// bytes of memory each.
+type hostile struct {
+	Cells    []cell            `json:"cells"`
+	Texts    []string          `json:"texts"`
+	Bytes    []byte            `json:"bytes"`
+	Small    []int8            `json:"small"`
+	Addrs    []netip.Addr      `json:"addrs"`
+	Named    map[string]int16  `json:"named"`
+	Strings  map[string]string `json:"strings"`
+	Numbered map[int32]uint8   `json:"numbered"`
+	Moods    map[mood]bool     `json:"moods"`
+	Array    [4]int16          `json:"array"`
+	Digest   [4]byte           `json:"digest"`
+	Float    float32           `json:"float"`
+	Flag     bool              `json:"flag"`
+	Text     string            `json:"text"`
+	At       *time.Time        `json:"at"`
+	For      time.Duration     `json:"for"`
+	Sub      *hostile          `json:"sub"`
+	Base
+}
+
+type cell struct {
+	A, B uint64
+	C    *cell
+	D    int64
+}
+
+// bounded fails when f allocates more than 64 times the input and 1 MiB.
+func bounded(t testing.TB, input []byte, f func() error) error {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := f()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64*uint64(len(input))+1<<20 {
+		t.Errorf("%d bytes made it allocate %d", len(input), n)
+	}
+	return err
+}
+
+// decodersOf decode bytes to types that react to them in different ways.
+func decodersOf(f codec.Format) []func([]byte) error {
+	return []func([]byte) error{
+		into[hostile](f), into[any](f), into[[]any](f), into[[]cell](f), into[map[string]int](f), into[map[string]any](f),
+		into[map[string]string](f), into[map[uint8]cell](f), into[string](f), into[[]string](f), into[[]byte](f), into[[8]byte](f),
+		into[list](f), into[*tree](f), into[time.Time](f), into[[]time.Time](f), into[int8](f), into[float32](f), into[struct{}](f),
+		into[struct{ Other int }](f), into[mood](f), into[netip.Addr](f),
+	}
+}
+
+func into[T any](f codec.Format) func([]byte) error {
+	c := must(codec.Of[T](f))
+	return func(data []byte) error {
+		var v T
+		return c.Decode(data, &v)
+	}
+}
+
+func repeat(s string, n int, end string) string { return strings.Repeat(s, n) + end }
+
+// sameKey is a map with the key "k" a thousand times.
+var sameKey = map[*codec.Bounded]string{
+	&codec.JSON:    "{" + repeat(`"k":7,`, 999, `"k":8}`),
+	&codec.CBOR:    "\xb9\x03\xe8" + repeat("\x61k\x07", 1000, ""),
+	&codec.MsgPack: "\xde\x03\xe8" + repeat("\xa1k\x07", 1000, ""),
+}
+
+func TestBombs(t *testing.T) {
+	const deep = 100_000
+	bombs := map[*codec.Bounded]map[string]string{
+		&codec.JSON: {
+			"nested arrays":       repeat("[", deep, ""),
+			"nested arrays, sane": repeat("[", deep, "") + repeat("]", deep, ""),
+			"nested maps":         repeat(`{"sub":`, deep, "1") + repeat("}", deep, ""),
+			"long number":         repeat("9", deep, ""),
+			"strings":             "[" + repeat(`"`, deep, ""),
+			"escapes":             `"` + repeat(`\u00`, deep, ""),
+		},
+		&codec.CBOR: {
+			"nested arrays":                  repeat("\x81", deep, ""),
+			"nested arrays, sane":            repeat("\x81", deep, "\x00"),
+			"nested maps":                    repeat("\xa1\x63sub", deep, "\x00"),
+			"nested tags":                    repeat("\xc1", deep, "\x00"),
+			"nested tags in a key":           "\xa1" + repeat("\xc1", deep, "\x00\x00"),
+			"nested arrays without end":      repeat("\x9f", deep, ""),
+			"two billion elements":           "\x9a\x77\x35\x94\x00",
+			"two billion pairs":              "\xba\x77\x35\x94\x00",
+			"2^63 elements":                  "\x9b\x80\x00\x00\x00\x00\x00\x00\x00",
+			"2^63 pairs":                     "\xbb\x80\x00\x00\x00\x00\x00\x00\x00",
+			"2^63 characters":                "\x7b\x80\x00\x00\x00\x00\x00\x00\x00",
+			"2^63 bytes":                     "\x5b\x80\x00\x00\x00\x00\x00\x00\x00",
+			"2^63-1 bytes":                   "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+			"two billion cells in a struct":  "\xa1\x65cells\x9a\x77\x35\x94\x00",
+			"two billion cells of a million": "\x9a\x77\x35\x94\x00" + repeat("\xa0", 1_000_000, ""),
+			"the same key":                   sameKey[&codec.CBOR],
+			"a key twice, ways apart":        "\xa3\x61a\x01\x61b\x02\x61a\x03",
+		},
+		&codec.MsgPack: {
+			"nested arrays":                  repeat("\x91", deep, ""),
+			"nested arrays, sane":            repeat("\x91", deep, "\x00"),
+			"nested maps":                    repeat("\x81\xa3sub", deep, "\x00"),
+			"two billion elements":           "\xdd\x77\x35\x94\x00",
+			"two billion pairs":              "\xdf\x77\x35\x94\x00",
+			"two billion characters":         "\xdb\x77\x35\x94\x00",
+			"two billion bytes":              "\xc6\x77\x35\x94\x00",
+			"extension of two billion bytes": "\xc9\x77\x35\x94\x00\xff",
+			"two billion cells in a struct":  "\x81\xa5cells\xdd\x77\x35\x94\x00",
+			"two billion cells of a million": "\xdd\x77\x35\x94\x00" + repeat("\x80", 1_000_000, ""),
+			// The library skips an extension where it looks for a map, and
+			// reads on inside it.
+			"map in an extension":     "\xc7\x05\x00\xdf\x77\x35\x94\x00",
+			"time that is too long":   "\xc7\x05\xff\xdf\x77\x35\x94\x00",
+			"the same key":            sameKey[&codec.MsgPack],
+			"a key twice, ways apart": "\x83\xa1a\x01\xa1b\x02\xa1a\x03",
+			"a number twice":          "\x82\x01\x01\xd3\x00\x00\x00\x00\x00\x00\x00\x01\x02",
+			"a byte without meaning":  "\xc1",
+		},
+	}
+	for f, named := range bombs {
+		decoders := decodersOf(*f)
+		for name, bomb := range named {
+			for i, decode := range decoders {
+				if err := bounded(t, []byte(bomb), func() error { return decode([]byte(bomb)) }); err == nil {
+					t.Errorf("%s: %s was decoded by decoder %d", f.Name(), name, i)
+				}
+			}
+		}
+	}
+}
+
+// Bytes that say something, but not what is asked for: an error for each
+// element costs more than the element.
+func TestWrongElements(t *testing.T) {
+	const many = 100_000
+	for f, data := range map[*codec.Bounded]string{
+		&codec.JSON:    "[" + repeat("0,", many-1, "0]"),
+		&codec.CBOR:    "\x9a\x00\x01\x86\xa0" + repeat("\x00", many, ""),
+		&codec.MsgPack: "\xdd\x00\x01\x86\xa0" + repeat("\x00", many, ""),
+	} {
+		refuses(t, into[[]cell](*f), data)
+		refuses(t, into[[]string](*f), data)
+	}
+	refuses(t, into[hostile](codec.JSON), `{"CELLS":[`+repeat("0,", many, "0]}")) // which encoding/json takes for cells
+	refuses(t, into[hostile](codec.MsgPack), "\x81\xa5named\xc7\x05\x00\xdf\x77\x35\x94\x00")
+}
+
+func refuses(t *testing.T, decode func([]byte) error, data string) {
+	t.Helper()
+	if err := bounded(t, []byte(data), func() error { return decode([]byte(data)) }); err == nil {
+		t.Errorf("%.20q was decoded", data)
+	}
+}
+
+func TestSameKeyInJSON(t *testing.T) {
+	c := must(codec.Of[map[string]int](codec.JSON))
+	var v map[string]int
+	if err := c.Decode([]byte(sameKey[&codec.JSON]), &v); err != nil || len(v) != 1 || v["k"] != 8 {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+// Duplicates are found where keys are not sorted, too, and only there.
+func TestDuplicateKeys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfN(rapid.StringN(0, 3, 3), 0, 40).Draw(t, "keys")
+		cborMap, msgpackMap := []byte{0xb9}, []byte{0xde}
+		cborMap = binary.BigEndian.AppendUint16(cborMap, uint16(len(keys)))
+		msgpackMap = binary.BigEndian.AppendUint16(msgpackMap, uint16(len(keys)))
+		for _, k := range keys {
+			cborMap = append(append(append(cborMap, 0x60+byte(len(k))), k...), 1)
+			msgpackMap = append(append(append(msgpackMap, 0xa0+byte(len(k))), k...), 1)
+		}
+		slices.Sort(keys)
+		unique := len(slices.Compact(keys)) == len(keys)
+		if err := into[map[string]int](codec.CBOR)(cborMap); (err == nil) != unique {
+			t.Fatalf("cbor: %v", err)
+		}
+		if err := into[map[string]int](codec.MsgPack)(msgpackMap); (err == nil) != unique {
+			t.Fatalf("msgpack: %v", err)
+		}
+	})
+}
+
+func TestIntegersFitOrAreRefused(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		signed, unsigned := must(codec.Of[int64](f)), must(codec.Of[uint64](f))
+		fits := []func(*rapid.T, []byte, int64, uint64){
+			fit[int](f), fit[int8](f), fit[int16](f), fit[int32](f), fit[int64](f),
+			fit[uint](f), fit[uint8](f), fit[uint16](f), fit[uint32](f), fit[uint64](f),
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			n, u := rapid.Int64().Draw(t, "n"), uint64(0)
+			data, err := signed.Append(nil, n)
+			if n >= 0 && rapid.Bool().Draw(t, "large") {
+				u = uint64(n) | 1<<63
+				data, err = unsigned.Append(nil, u)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fit := range fits {
+				fit(t, data, n, u)
+			}
+		})
+	})
+}
+
+// fit checks that bytes which say n, or u if that is not 0, become a T exactly
+// if there is such a T.
+func fit[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 | uint64](f codec.Format) func(*rapid.T, []byte, int64, uint64) {
+	c := must(codec.Of[T](f))
+	return func(t *rapid.T, data []byte, n int64, u uint64) {
+		want := T(n)
+		exists := int64(want) == n && (want < 0) == (n < 0)
+		if u != 0 {
+			want = T(u)
+			exists = uint64(want) == u && want > 0
+		}
+		var got T
+		switch err := c.Decode(data, &got); {
+		case !exists && err == nil:
+			t.Fatalf("%d, %d became the %T %d", n, u, got, got)
+		case exists && (err != nil || got != want):
+			t.Fatalf("%d, %d became the %T %d, %v", n, u, got, got, err)
+		}
+	}
+}
+
+// The same limits hold in all formats and in both directions.
+func TestLimits(t *testing.T) {
+	nest := func(n int) list { // n arrays inside each other
+		l := list{}
+		for range n - 1 {
+			l = list{l}
+		}
+		return l
+	}
+	few := codec.Limits{Size: 110, Depth: 6, Elements: 20}
+	for _, test := range []struct {
+		limits codec.Limits
+		value  list
+		want   string
+	}{
+		{few, nest(6), ""},
+		{few, nest(7), "depth"},
+		{few, make(list, 20), ""},
+		{few, make(list, 21), "elements"},
+		{few, list{make(list, 20), make(list, 19)}, "size"},
+		{codec.Limits{}, nest(64), ""},
+		{codec.Limits{}, nest(65), "depth"},
+		{codec.Limits{}, append(make(list, 20_000), nest(63)), ""},
+		{codec.Limits{}, append(make(list, 20_000), nest(64)), "depth"},
+		{codec.Limits{Depth: 10_000, Size: 1 << 30}, nest(10_000), ""},
+		{codec.Limits{Elements: 1}, nest(64), ""},
+		{codec.Limits{Elements: 1}, make(list, 2), "elements"},
+	} {
+		eachFormat(t, func(t *testing.T, f codec.Bounded) {
+			want := test.want
+			if want == "size" && f != codec.JSON {
+				want = "" // a null is one byte, in JSON with its comma five
+			}
+			c := must(codec.Of[list](f.With(test.limits)))
+			_, err := c.Append(nil, test.value)
+			limited(t, "encode", err, want)
+
+			data, err := must(codec.Of[list](f.With(codec.Limits{Depth: 10_000}))).Append(nil, test.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v list
+			limited(t, "decode", c.Decode(data, &v), want)
+		})
+	}
+}
+
+func limited(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	e, _ := errors.AsType[*codec.LimitError](err)
+	if want == "" && err != nil || want != "" && (e == nil || e.Limit != want) {
+		t.Errorf("%s: %v, want %q", what, err, cmp.Or(want, "no error"))
+	}
+}
+
+func TestLimitsOutOfRange(t *testing.T) {
+	for _, l := range []codec.Limits{{Size: -1}, {Size: 1 << 31}, {Depth: -1}, {Depth: 10_001}, {Elements: -1}} {
+		eachFormat(t, func(t *testing.T, f codec.Bounded) {
+			if err := builds[int](f.With(l)); err == nil {
+				t.Errorf("%+v was taken", l)
+			}
+		})
+	}
+}
+
+// Surrogates that are no pair and bytes that are no UTF-8 would come back as
+// something else.
+func TestJSONText(t *testing.T) {
+	decode := into[map[string]string](codec.JSON)
+	for _, bad := range []string{"\xff", "é\xc3", `\ud800`, `\ud800x`, `\ud800A`, `\udc00\ud800`, `\udc00`} {
+		for _, form := range []string{`{"a":"%s"}`, `{"%s":"a"}`} {
+			if err := decode(fmt.Appendf(nil, form, bad)); err == nil {
+				t.Errorf("%q was decoded in %s", bad, form)
+			}
+		}
+	}
+	c := must(codec.Of[map[string]string](codec.JSON))
+	for _, good := range []string{"\ufffd", `\ufffd`, `\\ufffd`, `\\\ufffd`, "😀\u2028", "\x00\x1f\x7f", "<&>"} {
+		at(t, codec.JSON, map[string]string{good: good})
+		at(t, codec.JSON, []string{good, `"`})
+		if _, err := c.Append(nil, map[string]string{"a": good + "\xff"}); err == nil {
+			t.Errorf("%q with a wrong byte was encoded", good)
+		}
+	}
+	if err := decode([]byte(`{"\ud83d\ude00":"\uD83D\uDE00"}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzJSON(f *testing.F)    { fuzz(f, codec.JSON) }
+func FuzzCBOR(f *testing.F)    { fuzz(f, codec.CBOR) }
+func FuzzMsgPack(f *testing.F) { fuzz(f, codec.MsgPack) }
+
+// fuzz looks for input that panics, that allocates too much, or that is decoded
+// to a value which does not survive its own encoding.
+func fuzz(f *testing.F, format codec.Bounded) {
+	seed(f, format)
+	record := must(codec.Of[hostile](format))
+	free := must(codec.Of[any](format))
+	union := must(codec.Union(format, cases, codec.Upcast("batch", eventsOf))).(expander)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var v hostile
+		err := bounded(t, data, func() error { return record.Decode(data, &v) })
+		if err == nil {
+			survives(t, record, v)
+		}
+		var x any
+		if err := free.Decode(data, &x); err == nil {
+			survives(t, free, x)
+		}
+		err = union.DecodeAll(data, func(e event) { survives(t, codec.Codec[event](union), e) })
+		var e event
+		if one := union.Decode(data, &e); err != nil && one == nil {
+			t.Errorf("decoded by Decode and not by DecodeAll: %v", err)
+		}
+	})
+}
+
+// survives says that what can be encoded is decoded as it was.
+func survives[T any](t *testing.T, c codec.Codec[T], v T) {
+	data, err := c.Append(nil, v)
+	if err != nil {
+		return
+	}
+	var got T
+	if err := c.Decode(data, &got); err != nil {
+		t.Fatalf("%#v was encoded as %q, and then: %v", v, data, err)
+	}
+	if !reflect.DeepEqual(got, v) {
+		t.Fatalf("%#v\nas %q became\n%#v", v, data, got)
+	}
+}
+
+func seed(f *testing.F, format codec.Bounded) {
+	add := func(data []byte, err error) {
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	add(must(codec.Of[hostile](format)).Append(nil, hostile{
+		Cells: []cell{{1, 2, &cell{}, -3}}, Texts: []string{"a", ""}, Bytes: []byte("bytes"), Small: []int8{-1, 100},
+		Addrs: []netip.Addr{netip.MustParseAddr("1.2.3.4")}, Named: map[string]int16{"a": -300, "b": 2}, Strings: map[string]string{"c": "d"},
+		Numbered: map[int32]uint8{-70000: 255}, Moods: map[mood]bool{1: true}, Float: 1.5, Flag: true, Text: "é\"", At: &at, For: 1,
+		Sub: &hostile{}, Base: Base{ID: 7},
+	}))
+	c := must(codec.Union(format, map[string]any{"batch": batch{}, "tree": tree{}, "raised": raised{}}))
+	for _, v := range []any{batch{[]int64{1, 2}}, tree{"a", []*tree{{Label: "b"}}}, raised{"high", at}} {
+		add(c.Append(nil, v))
+	}
+	add(must(codec.Of[any](format)).Append(nil, map[string]any{"a": []any{1, -1, 1.5, "b", nil, true, at}, "b": map[string]any{}}))
+	f.Add([]byte(sameKey[&codec.JSON])[:20])
+	f.Add(bytes.Repeat([]byte{'['}, 70))
+	f.Add(append([]byte("\xdd\x00\x01\x00\x00"), bytes.Repeat([]byte{0xc0}, 1<<16)...))
+	f.Add(append([]byte("\x9a\x00\x01\x00\x00"), bytes.Repeat([]byte{0xf6}, 1<<16)...))
+}

@@ -1,0 +1,233 @@
+package codec
+
+import (
+	"bytes"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// MsgPack is for programs in other languages that speak it. Structs are maps
+// by name, integers take the fewest bytes.
+var MsgPack = Bounded{wire: &wire{
+	rules: rules{
+		name: "msgpack",
+		tag:  "msgpack",
+		pairs: []pair{
+			{"msgpack", reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder]()},
+			{"msgpack", reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
+			binaryPair, textPair,
+		},
+		native:  []reflect.Type{reflect.TypeFor[time.Time]()},
+		merges:  true,
+		unsound: []string{"alias", "as_array", "asArray", "inline", "intern", "noinline"},
+	},
+	frame:   msgpackFrame{},
+	append:  appendMsgPack,
+	decode:  decodeMsgPack,
+	walkers: sync.Pool{New: func() any { return &walker{in: new(msgpackReader), unique: true} }},
+}}
+
+// msgpackEncoder lets the library append to a buffer that belongs to the
+// caller.
+type msgpackEncoder struct {
+	enc *msgpack.Encoder
+	dst []byte
+}
+
+func (e *msgpackEncoder) Write(p []byte) (int, error) {
+	e.dst = append(e.dst, p...)
+	return len(p), nil
+}
+
+func (e *msgpackEncoder) WriteByte(c byte) error {
+	e.dst = append(e.dst, c)
+	return nil
+}
+
+var msgpackEncoders = sync.Pool{New: func() any {
+	e := new(msgpackEncoder)
+	e.enc = msgpack.NewEncoder(e)
+	e.enc.SetCustomStructTag("json")
+	e.enc.UseCompactInts(true)
+	e.enc.SetSortMapKeys(true)
+	return e
+}}
+
+func appendMsgPack(dst []byte, v any) ([]byte, error) {
+	e := msgpackEncoders.Get().(*msgpackEncoder)
+	e.dst = dst
+	err := e.enc.Encode(v)
+	out := e.dst
+	e.dst = nil
+	if err != nil {
+		return dst, err // the encoder may be in the middle of something
+	}
+	msgpackEncoders.Put(e)
+	return out, nil
+}
+
+type msgpackDecoder struct {
+	dec *msgpack.Decoder
+	in  bytes.Reader
+}
+
+var msgpackDecoders = sync.Pool{New: func() any {
+	d := new(msgpackDecoder)
+	d.dec = msgpack.NewDecoder(&d.in)
+	d.dec.SetCustomStructTag("json")
+	d.dec.DisableAllocLimit(true) // the walker has compared lengths with what is there
+	return d
+}}
+
+func decodeMsgPack(data []byte, v any) error {
+	d := msgpackDecoders.Get().(*msgpackDecoder)
+	d.in.Reset(data)
+	err := d.dec.Decode(v)
+	left := d.in.Len()
+	d.in.Reset(nil)
+	if err != nil {
+		return err // the decoder may be in the middle of something
+	}
+	msgpackDecoders.Put(d)
+	if left > 0 {
+		return errTrailing
+	}
+	return nil
+}
+
+type msgpackReader struct {
+	data []byte
+	i    int
+}
+
+func (r *msgpackReader) reset(data []byte) { r.data, r.i = data, 0 }
+
+func (r *msgpackReader) left() int { return len(r.data) - r.i }
+
+func (r *msgpackReader) next() (token, error) {
+	if r.left() == 0 {
+		return token{}, errShort
+	}
+	c := r.data[r.i]
+	r.i++
+	switch {
+	case c <= 0x7f:
+		return token{kind: integer, n: uint64(c)}, nil
+	case c <= 0x8f:
+		return r.container(dict, uint64(c&0x0f))
+	case c <= 0x9f:
+		return r.container(array, uint64(c&0x0f))
+	case c <= 0xbf:
+		return r.content(text, uint64(c&0x1f))
+	case c >= 0xe0:
+		return token{kind: negative, n: uint64(^c)}, nil
+	}
+	f := msgpackForms[c-0xc0]
+	if r.left() < f.size {
+		return token{}, errShort
+	}
+	arg := uint64(f.n)
+	if f.size > 0 {
+		arg = bigEndian(r.data[r.i:], f.size)
+		r.i += f.size
+	}
+	switch f.kind {
+	case integer:
+		if f.signed {
+			return signed(arg, f.size), nil
+		}
+		return token{kind: integer, n: arg}, nil
+	case number:
+		if f.size == 4 && arg>>23&0xff == 0xff || f.size == 8 && arg>>52&0x7ff == 0x7ff {
+			return token{}, errNotFinite
+		}
+		return token{kind: number}, nil
+	case text, blob:
+		return r.content(f.kind, arg)
+	case other:
+		return r.content(other, arg+1) // and the byte that says which
+	case array, dict:
+		return r.container(f.kind, arg)
+	case tag: // 0xc1
+		return token{}, errReserved
+	}
+	return token{kind: f.kind}, nil
+}
+
+// msgpackForm is what a first byte from 0xc0 to 0xdf says.
+type msgpackForm struct {
+	kind   tokenKind
+	size   int // of the number that follows: a value or a length
+	signed bool
+	n      int // length that does not follow
+}
+
+var msgpackForms = [32]msgpackForm{
+	{kind: null}, {kind: tag}, {kind: boolean}, {kind: boolean},
+	{kind: blob, size: 1}, {kind: blob, size: 2}, {kind: blob, size: 4},
+	{kind: other, size: 1}, {kind: other, size: 2}, {kind: other, size: 4},
+	{kind: number, size: 4}, {kind: number, size: 8},
+	{kind: integer, size: 1}, {kind: integer, size: 2}, {kind: integer, size: 4}, {kind: integer, size: 8},
+	{kind: integer, size: 1, signed: true}, {kind: integer, size: 2, signed: true},
+	{kind: integer, size: 4, signed: true}, {kind: integer, size: 8, signed: true},
+	{kind: other, n: 1}, {kind: other, n: 2}, {kind: other, n: 4}, {kind: other, n: 8}, {kind: other, n: 16},
+	{kind: text, size: 1}, {kind: text, size: 2}, {kind: text, size: 4},
+	{kind: array, size: 2}, {kind: array, size: 4},
+	{kind: dict, size: 2}, {kind: dict, size: 4},
+}
+
+func signed(arg uint64, size int) token {
+	shift := 64 - 8*size
+	n := int64(arg<<shift) >> shift
+	if n < 0 {
+		return token{kind: negative, n: uint64(-1 - n)}
+	}
+	return token{kind: integer, n: uint64(n)}
+}
+
+func (r *msgpackReader) content(kind tokenKind, n uint64) (token, error) {
+	if n > uint64(r.left()) {
+		return token{}, errShort
+	}
+	t := token{kind: kind, lo: r.i, hi: r.i + int(n)}
+	r.i = t.hi
+	return t, nil
+}
+
+func (r *msgpackReader) container(kind tokenKind, n uint64) (token, error) {
+	room := uint64(r.left())
+	if kind == dict {
+		room /= 2
+	}
+	if n > room {
+		return token{}, errShort
+	}
+	return token{kind: kind, n: n}, nil
+}
+
+func (r *msgpackReader) key() (token, error) {
+	t, err := r.next()
+	if t.kind >= array {
+		return t, errKey
+	}
+	return t, err
+}
+
+func (r *msgpackReader) more(tokenKind, bool) (bool, error) { return false, nil } // all are counted
+
+// msgpackFrame is a map of one pair.
+type msgpackFrame struct{}
+
+func (msgpackFrame) open(dst []byte, name string) []byte {
+	dst, _ = appendMsgPack(append(dst, 0x81), name) // a string cannot fail
+	return dst
+}
+
+func (msgpackFrame) close(dst []byte) []byte { return dst }
+
+func (msgpackFrame) cut(data []byte) (name, body []byte, err error) {
+	return cutPair(&msgpackReader{data: data}, data)
+}
