@@ -39,8 +39,9 @@ type wire struct {
 	rules
 	frame
 	append func(dst []byte, v any) ([]byte, error)
-	// decode decodes what a walker has seen.
-	decode func(data []byte, v any) error
+	// doubtful says, if the library lets it pass, that what append wrote may be
+	// something to refuse.
+	doubtful func(data []byte) bool
 	// alone, if the library can do that, decodes up to aloneSize bytes within
 	// the default limits that no walker has seen.
 	alone   func(data []byte, v any) error
@@ -100,19 +101,26 @@ func (b Bounded) bind(t reflect.Type) (bound, error) {
 		}
 		b.wire.shapes.Store(t, s)
 	}
-	return bound{b.wire, s.(*shape), l == Limits{}, Limits{
-		Size:     cmp.Or(l.Size, defaultSize),
-		Depth:    cmp.Or(l.Depth, defaultDepth),
-		Elements: cmp.Or(l.Elements, defaultElements),
-	}}, nil
+	return newBound(b.wire, s.(*shape), l), nil
 }
 
 // bound is a Bounded for one type.
 type bound struct {
 	*wire
 	shape    *shape
-	defaults bool // the limits are the default ones
 	limits   Limits
+	defaults bool // the limits are the default ones
+	shallow  bool // no value of the type is too deep
+}
+
+func newBound(w *wire, s *shape, l Limits) bound {
+	b := bound{wire: w, shape: s, defaults: l == Limits{}, limits: Limits{
+		Size:     cmp.Or(l.Size, defaultSize),
+		Depth:    cmp.Or(l.Depth, defaultDepth),
+		Elements: cmp.Or(l.Elements, defaultElements),
+	}}
+	b.shallow = s.nesting(make(map[*shape]int)) <= b.limits.Depth
+	return b
 }
 
 func (b bound) Name() string { return b.wire.name }
@@ -122,7 +130,15 @@ func (b bound) Append(dst []byte, v any) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if err := b.walk(out[len(dst):]); err != nil {
+	wrote := out[len(dst):]
+	if b.shallow && len(wrote) <= min(b.limits.Elements, b.limits.Size) && (b.doubtful == nil || !b.doubtful(wrote)) {
+		return out, nil // too short to have too many elements
+	}
+	w := b.walkers.Get().(*walker)
+	err = b.walk(w, wrote)
+	w.release()
+	b.walkers.Put(w)
+	if err != nil {
 		return dst, err
 	}
 	return out, nil
@@ -132,18 +148,19 @@ func (b bound) Decode(data []byte, v any) error {
 	if b.alone != nil && b.defaults && len(data) <= aloneSize {
 		return b.alone(data, v)
 	}
-	if err := b.walk(data); err != nil {
-		return err
+	w := b.walkers.Get().(*walker)
+	err := b.walk(w, data)
+	if err == nil {
+		err = w.in.decode(v)
 	}
-	return b.decode(data, v)
+	w.release()
+	b.walkers.Put(w)
+	return err
 }
 
-func (b bound) walk(data []byte) error {
+func (b bound) walk(w *walker, data []byte) error {
 	if len(data) > b.limits.Size {
 		return &LimitError{"size", b.limits.Size}
 	}
-	w := b.walkers.Get().(*walker)
-	err := w.walk(data, b.shape, b.limits)
-	b.walkers.Put(w)
-	return err
+	return w.walk(data, b.shape, b.limits)
 }

@@ -19,6 +19,7 @@ var CBOR = Bounded{wire: &wire{
 	rules: rules{
 		name: "cbor",
 		tag:  "cbor",
+		key:  appendCBORText,
 		pairs: []pair{
 			{"CBOR", reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler]()},
 			binaryPair, textPair,
@@ -26,10 +27,11 @@ var CBOR = Bounded{wire: &wire{
 		native: []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[big.Int]()},
 		copies: true,
 		sorted: true,
+		// Positions do not survive a change of the struct.
+		unsound: []string{"toarray", "toindefarray"},
 	},
 	frame:   cborFrame{},
 	append:  appendCBOR,
-	decode:  cborDecoder.Unmarshal,
 	alone:   decodeCBORAlone,
 	walkers: sync.Pool{New: func() any { return &walker{in: new(cborReader)} }},
 }}
@@ -100,14 +102,14 @@ func appendCBOR(dst []byte, v any) ([]byte, error) {
 	return out, err
 }
 
-type cborReader struct {
-	data []byte
-	i    int
+func appendCBORText(dst []byte, s string) []byte {
+	dst, _ = appendCBOR(dst, s) // a string cannot fail
+	return dst
 }
 
-func (r *cborReader) reset(data []byte) { r.data, r.i = data, 0 }
+type cborReader struct{ cursor }
 
-func (r *cborReader) left() int { return len(r.data) - r.i }
+func (r *cborReader) decode(v any) error { return cborDecoder.Unmarshal(r.data, v) }
 
 var (
 	errIndefinite = errors.New("item has no length")
@@ -247,25 +249,17 @@ func (r *cborReader) more(tokenKind, bool) (bool, error) { return false, nil } /
 type cborFrame struct{}
 
 func (cborFrame) open(dst []byte, name string) []byte {
-	dst, _ = appendCBOR(append(dst, cborMap<<5|1), name) // a string cannot fail
-	return dst
+	return appendCBORText(append(dst, cborMap<<5|1), name)
 }
 
 func (cborFrame) close(dst []byte) []byte { return dst }
 
 func (cborFrame) cut(data []byte) (name, body []byte, err error) {
-	return cutPair(&cborReader{data: data}, data)
-}
-
-// cutPair takes a map of one pair apart.
-func cutPair(r reader, data []byte) (name, body []byte, err error) {
-	t, err := r.next()
-	if err != nil || t.kind != dict || t.n != 1 {
-		return nil, nil, errFrame
-	}
+	r := cborReader{cursor{data: data}}
+	m, _ := r.next()
 	k, err := r.key()
-	if err != nil || k.kind != text {
+	if err != nil || m.kind != dict || m.n != 1 || k.kind != text {
 		return nil, nil, errFrame
 	}
-	return data[k.lo:k.hi], data[len(data)-r.left():], nil
+	return data[k.lo:k.hi], data[r.i:], nil
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"math/big"
+	"reflect"
 	"sync"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,10 +16,15 @@ import (
 // Of the options that are not its default one is set: <, > and & are written
 // as they are.
 var JSON = Bounded{wire: &wire{
-	rules:   rules{name: "json", tag: "json", pairs: []pair{jsonPair, textPair}},
+	rules: rules{
+		name:   "json",
+		tag:    "json",
+		key:    appendJSONKey,
+		pairs:  []pair{jsonPair, textPair},
+		native: []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[big.Int]()},
+	},
 	frame:   jsonFrame{},
 	append:  appendJSON,
-	decode:  json.Unmarshal,
 	walkers: sync.Pool{New: func() any { return &walker{in: new(jsonReader), folds: true} }},
 }}
 
@@ -57,6 +64,11 @@ func appendJSON(dst []byte, v any) ([]byte, error) {
 	return out, nil
 }
 
+func appendJSONKey(dst []byte, name string) []byte {
+	dst, _ = appendJSON(dst, name) // without an error: what is no UTF-8 is replaced
+	return append(dst, ':')
+}
+
 // replacedUTF8 finds the escape that encoding/json puts in place of bytes that
 // are no UTF-8; the character itself it writes as it is.
 func replacedUTF8(data []byte) bool {
@@ -83,12 +95,9 @@ var (
 	errSurrogate = errors.New("string has half of a surrogate pair")
 )
 
-type jsonReader struct {
-	data []byte
-	i    int
-}
+type jsonReader struct{ cursor }
 
-func (r *jsonReader) reset(data []byte) { r.data, r.i = data, 0 }
+func (r *jsonReader) decode(v any) error { return json.Unmarshal(r.data, v) }
 
 func (r *jsonReader) left() int {
 	r.space()
@@ -126,18 +135,33 @@ func (r *jsonReader) next() (token, error) {
 	case '"':
 		return r.text()
 	case 't':
-		return token{kind: boolean}, r.skip("true")
+		return r.word(boolean, "true")
 	case 'f':
-		return token{kind: boolean}, r.skip("false")
+		return r.word(boolean, "false")
 	case 'n':
-		return token{kind: null}, r.skip("null")
+		return r.word(null, "null")
 	default:
-		if c != '-' && (c < '0' || c > '9') {
-			return token{}, r.unexpected()
-		}
+		return r.number(c)
 	}
-	for r.i < len(r.data) && strings.IndexByte("+-.0123456789Ee", r.data[r.i]) >= 0 {
-		r.i++
+}
+
+func (r *jsonReader) word(kind tokenKind, word string) (token, error) {
+	if !r.skip([]byte(word)) {
+		return token{}, r.unexpected()
+	}
+	return token{kind: kind}, nil
+}
+
+func (r *jsonReader) number(first byte) (token, error) {
+	if first != '-' && (first < '0' || first > '9') {
+		return token{}, r.unexpected()
+	}
+	for r.i++; r.i < len(r.data); r.i++ {
+		switch c := r.data[r.i]; {
+		case '0' <= c && c <= '9', c == '.', c == 'e', c == 'E', c == '+', c == '-':
+		default:
+			return token{kind: number}, nil
+		}
 	}
 	return token{kind: number}, nil
 }
@@ -172,14 +196,6 @@ func (r *jsonReader) more(kind tokenKind, first bool) (bool, error) {
 	return true, nil
 }
 
-func (r *jsonReader) skip(word string) error {
-	if !bytes.HasPrefix(r.data[r.i:], []byte(word)) {
-		return r.unexpected()
-	}
-	r.i += len(word)
-	return nil
-}
-
 func (r *jsonReader) unexpected() error {
 	if r.i == len(r.data) {
 		return errShort
@@ -189,27 +205,39 @@ func (r *jsonReader) unexpected() error {
 
 func (r *jsonReader) text() (token, error) {
 	s := r.data[r.i+1:]
-	high := byte(0)
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			if high >= utf8.RuneSelf && !utf8.Valid(s[:i]) {
-				return token{}, errNotUTF8
-			}
-			t := token{kind: text, lo: r.i + 1, hi: r.i + 1 + i}
-			r.i = t.hi + 1
-			return t, nil
-		case c == '\\':
-			n, err := escapeLen(s[i:])
-			if err != nil {
-				return token{}, err
-			}
-			i += n - 1
-		default:
-			high |= c
+	n := bytes.IndexByte(s, '"')
+	if n >= 0 && bytes.IndexByte(s[:n], '\\') >= 0 {
+		var err error
+		if n, err = escapedLen(s); err != nil {
+			return token{}, err
 		}
 	}
-	return token{}, errShort
+	switch {
+	case n < 0:
+		return token{}, errShort
+	case !utf8.Valid(s[:n]):
+		return token{}, errNotUTF8
+	}
+	t := token{kind: text, lo: r.i + 1, hi: r.i + 1 + n}
+	r.i = t.hi + 1
+	return t, nil
+}
+
+// escapedLen returns the length of a string with escapes, -1 if it has no end.
+func escapedLen(s []byte) (int, error) {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return i, nil
+		case '\\':
+			n, err := escapeLen(s[i:])
+			if err != nil {
+				return 0, err
+			}
+			i += n - 1
+		}
+	}
+	return -1, nil
 }
 
 // escapeLen returns the length of the escape that s starts with, a pair of
@@ -249,14 +277,13 @@ func hexEscape(s []byte) (r rune, ok bool) {
 type jsonFrame struct{}
 
 func (jsonFrame) open(dst []byte, name string) []byte {
-	dst, _ = appendJSON(append(dst, '{'), name) // a string that is UTF-8 cannot fail
-	return append(dst, ':')
+	return appendJSONKey(append(dst, '{'), name)
 }
 
 func (jsonFrame) close(dst []byte) []byte { return append(dst, '}') }
 
 func (jsonFrame) cut(data []byte) (name, body []byte, err error) {
-	r := jsonReader{data: bytes.TrimRight(data, " \t\r\n")}
+	r := jsonReader{cursor{data: bytes.TrimRight(data, " \t\r\n")}}
 	if t, err := r.next(); err != nil || t.kind != dict || r.data[len(r.data)-1] != '}' {
 		return nil, nil, errFrame
 	}

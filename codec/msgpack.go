@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"io"
 	"reflect"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ var MsgPack = Bounded{wire: &wire{
 	rules: rules{
 		name: "msgpack",
 		tag:  "msgpack",
+		key:  appendMsgPackText,
 		pairs: []pair{
 			{"msgpack", reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder]()},
 			{"msgpack", reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
@@ -24,10 +26,10 @@ var MsgPack = Bounded{wire: &wire{
 		merges:  true,
 		unsound: []string{"alias", "as_array", "asArray", "inline", "intern", "noinline"},
 	},
-	frame:   msgpackFrame{},
-	append:  appendMsgPack,
-	decode:  decodeMsgPack,
-	walkers: sync.Pool{New: func() any { return &walker{in: new(msgpackReader), unique: true} }},
+	frame:    msgpackFrame{},
+	append:   appendMsgPack,
+	doubtful: mayHaveNaN,
+	walkers:  sync.Pool{New: func() any { return &walker{in: newMsgPackReader(), unique: true} }},
 }}
 
 // msgpackEncoder lets the library append to a buffer that belongs to the
@@ -69,43 +71,81 @@ func appendMsgPack(dst []byte, v any) ([]byte, error) {
 	return out, nil
 }
 
-type msgpackDecoder struct {
-	dec *msgpack.Decoder
-	in  bytes.Reader
+// mayHaveNaN finds every float that is not finite, and now and then other
+// bytes.
+func mayHaveNaN(data []byte) bool {
+	for _, float := range []byte{0xca, 0xcb} {
+		for rest := data; ; {
+			i := bytes.IndexByte(rest, float)
+			if i < 0 {
+				break
+			}
+			rest = rest[i+1:]
+			if len(rest) >= 2 && rest[0]&0x7f == 0x7f && rest[1] >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-var msgpackDecoders = sync.Pool{New: func() any {
-	d := new(msgpackDecoder)
-	d.dec = msgpack.NewDecoder(&d.in)
-	d.dec.SetCustomStructTag("json")
-	d.dec.DisableAllocLimit(true) // the walker has compared lengths with what is there
-	return d
-}}
+func appendMsgPackText(dst []byte, s string) []byte {
+	dst, _ = appendMsgPack(dst, s) // a string cannot fail
+	return dst
+}
 
-func decodeMsgPack(data []byte, v any) error {
-	d := msgpackDecoders.Get().(*msgpackDecoder)
-	d.in.Reset(data)
-	err := d.dec.Decode(v)
-	left := d.in.Len()
-	d.in.Reset(nil)
-	if err != nil {
-		return err // the decoder may be in the middle of something
+// msgpackReader is also what the library's decoder reads from: a bytes.Reader
+// that can do less.
+type msgpackReader struct {
+	cursor
+	dec *msgpack.Decoder
+}
+
+func newMsgPackReader() *msgpackReader {
+	r := new(msgpackReader)
+	r.renew()
+	return r
+}
+
+func (r *msgpackReader) renew() {
+	r.dec = msgpack.NewDecoder(r)
+	r.dec.SetCustomStructTag("json")
+	r.dec.DisableAllocLimit(true) // the walker has compared lengths with what is there
+}
+
+func (r *msgpackReader) decode(v any) error {
+	r.i = 0
+	if err := r.dec.Decode(v); err != nil {
+		r.renew() // the old one may still be recording
+		return err
 	}
-	msgpackDecoders.Put(d)
-	if left > 0 {
+	if r.left() > 0 {
 		return errTrailing
 	}
 	return nil
 }
 
-type msgpackReader struct {
-	data []byte
-	i    int
+func (r *msgpackReader) Read(p []byte) (int, error) {
+	n := copy(p, r.data[r.i:])
+	r.i += n
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
-func (r *msgpackReader) reset(data []byte) { r.data, r.i = data, 0 }
+func (r *msgpackReader) ReadByte() (byte, error) {
+	if r.i == len(r.data) {
+		return 0, io.EOF
+	}
+	r.i++
+	return r.data[r.i-1], nil
+}
 
-func (r *msgpackReader) left() int { return len(r.data) - r.i }
+func (r *msgpackReader) UnreadByte() error {
+	r.i--
+	return nil
+}
 
 func (r *msgpackReader) next() (token, error) {
 	if r.left() == 0 {
@@ -222,12 +262,17 @@ func (r *msgpackReader) more(tokenKind, bool) (bool, error) { return false, nil 
 type msgpackFrame struct{}
 
 func (msgpackFrame) open(dst []byte, name string) []byte {
-	dst, _ = appendMsgPack(append(dst, 0x81), name) // a string cannot fail
-	return dst
+	return appendMsgPackText(append(dst, 0x81), name)
 }
 
 func (msgpackFrame) close(dst []byte) []byte { return dst }
 
 func (msgpackFrame) cut(data []byte) (name, body []byte, err error) {
-	return cutPair(&msgpackReader{data: data}, data)
+	r := msgpackReader{cursor: cursor{data: data}}
+	m, _ := r.next()
+	k, err := r.key()
+	if err != nil || m.kind != dict || m.n != 1 || k.kind != text {
+		return nil, nil, errFrame
+	}
+	return data[k.lo:k.hi], data[r.i:], nil
 }

@@ -36,8 +36,41 @@ type shape struct {
 }
 
 type field struct {
-	name  string
-	shape *shape
+	name    string
+	encoded []byte // the name as key of a map
+	shape   *shape
+}
+
+// scalar is the shape of what is written as text or the like, by its own code.
+var scalar = new(shape)
+
+// unbounded is the nesting of what may contain itself, or anything.
+const unbounded = math.MaxInt
+
+// nesting is how many arrays, maps and tags a value may have inside each other.
+func (s *shape) nesting(known map[*shape]int) int {
+	if s == nil || s.kind == reflect.Interface {
+		return unbounded
+	}
+	if n, ok := known[s]; ok {
+		return n
+	}
+	known[s] = unbounded // as long as it may contain itself
+	inner, n := 0, 0
+	for _, f := range s.fields {
+		inner = max(inner, f.shape.nesting(known))
+	}
+	if s.kind == reflect.Slice || s.kind == reflect.Map {
+		inner = s.elem.nesting(known)
+	}
+	switch s.kind {
+	case reflect.Slice, reflect.Map, reflect.Struct:
+		n = min(inner, unbounded-1) + 1
+	case reflect.Invalid: // a scalar; CBOR puts a tag on a time
+		n = 1
+	}
+	known[s] = n
+	return n
 }
 
 // rules are what the types of a format have to obey.
@@ -47,6 +80,8 @@ type rules struct {
 	// pairs are the interfaces by which a type encodes and decodes itself,
 	// the preferred first.
 	pairs []pair
+	// key appends the name of a field as it stands in a map.
+	key func(dst []byte, name string) []byte
 	// native are types that the library knows.
 	native []reflect.Type
 	// copies says that the library finds marshalers on pointers also where
@@ -107,7 +142,7 @@ func (b *shaper) shape(t reflect.Type, path string, addressable bool) (*shape, e
 		return s, nil
 	}
 	if own, err := b.encodesItself(t, path, addressable); own || err != nil {
-		return nil, err
+		return b.opaque(t), err
 	}
 	s := new(shape)
 	b.made[place{t, addressable}] = s
@@ -144,7 +179,7 @@ func (b *shaper) shape(t reflect.Type, path string, addressable bool) (*shape, e
 		return s, b.element(s, t, path+"[]", addressable || t.Kind() == reflect.Slice)
 	case reflect.Map:
 		s.kind = reflect.Map
-		if err := b.key(t.Key(), path+"[key]"); err != nil {
+		if err := b.checkKey(t.Key(), path+"[key]"); err != nil {
 			return nil, err
 		}
 		return s, b.element(s, t, path+"[]", false)
@@ -174,8 +209,8 @@ func (b *shaper) element(s *shape, t reflect.Type, path string, addressable bool
 	return err
 }
 
-// key lets through the types that all three formats can use as keys of a map.
-func (b *shaper) key(t reflect.Type, path string) error {
+// checkKey lets through the types that all three formats can use as keys of a map.
+func (b *shaper) checkKey(t reflect.Type, path string) error {
 	own, err := b.encodesItself(t, path, false)
 	switch {
 	case err != nil:
@@ -223,6 +258,17 @@ func (b *shaper) encodesItself(t reflect.Type, path string, addressable bool) (b
 	return true, nil
 }
 
+// opaque is the shape of a type that encodes itself.
+func (b *shaper) opaque(t reflect.Type) *shape {
+	p := reflect.PointerTo(t)
+	for _, x := range b.pairs {
+		if x != binaryPair && x != textPair && p.Implements(x.encoder) && !slices.Contains(b.native, t) {
+			return nil
+		}
+	}
+	return scalar
+}
+
 // record adds the fields of struct t to s, and those of the structs that t
 // embeds.
 func (b *shaper) record(s *shape, t reflect.Type, path string, addressable bool, embedding ...reflect.Type) error {
@@ -241,9 +287,6 @@ func (b *shaper) record(s *shape, t reflect.Type, path string, addressable bool,
 		switch {
 		case f.Name == "_":
 			blank++
-			if slices.Contains(options, "toarray") {
-				s.kind = reflect.Invalid
-			}
 			continue
 		case name == "-" && len(options) == 0:
 			continue
@@ -288,10 +331,10 @@ func (b *shaper) field(s *shape, f reflect.StructField, name string, options []s
 		return err
 	}
 	if b.tag == "json" && slices.Contains(options, "string") {
-		sub = nil // a number in a string
+		sub = scalar // a number in a string
 	}
 	s.byName[name] = len(s.fields)
-	s.fields = append(s.fields, field{name, sub})
+	s.fields = append(s.fields, field{name, b.rules.key(nil, name), sub})
 	return nil
 }
 

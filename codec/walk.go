@@ -11,9 +11,16 @@ import (
 	"strings"
 )
 
-// reader splits the bytes of one format into tokens.
+// reader splits the bytes of one format into tokens, and hands them to the
+// library once they have been seen.
 type reader interface {
 	reset(data []byte)
+	// decode has the library decode all the bytes.
+	decode(v any) error
+	// left is the number of bytes not read.
+	left() int
+	// skip goes past b if the next bytes are b.
+	skip(b []byte) bool
 	// next reads the start of a value: for an array or a map without what
 	// is in it.
 	next() (token, error)
@@ -22,8 +29,24 @@ type reader interface {
 	// more says whether the uncounted array or map that is open has another
 	// element, the first or a later one.
 	more(kind tokenKind, first bool) (bool, error)
-	// left is the number of bytes not read.
-	left() int
+}
+
+// cursor is the part of a reader that all have in common.
+type cursor struct {
+	data []byte
+	i    int
+}
+
+func (c *cursor) reset(data []byte) { c.data, c.i = data, 0 }
+
+func (c *cursor) left() int { return len(c.data) - c.i }
+
+func (c *cursor) skip(b []byte) bool {
+	if !bytes.HasPrefix(c.data[c.i:], b) {
+		return false
+	}
+	c.i += len(b)
+	return true
 }
 
 // uncounted is the number of elements where only their end tells.
@@ -86,16 +109,23 @@ type walker struct {
 func (w *walker) walk(data []byte, s *shape, l Limits) error {
 	w.data, w.depth, w.elements = data, l.Depth, uint64(l.Elements)
 	w.in.reset(data)
-	err := w.value(s, 0)
-	if err == nil && w.in.left() > 0 {
-		err = errTrailing
+	if err := w.value(s, 0); err != nil {
+		return err
 	}
+	if w.in.left() > 0 {
+		return errTrailing
+	}
+	return nil
+}
+
+// release lets go of the data.
+func (w *walker) release() {
 	w.data = nil
 	w.in.reset(nil)
+	w.keys = w.keys[:0]
 	if cap(w.keys) > 4096 {
 		w.keys = nil // one large map shall not be paid for ever
 	}
-	return err
 }
 
 func (w *walker) value(s *shape, depth int) error {
@@ -139,7 +169,6 @@ func (w *walker) array(t token, s *shape, depth int) error {
 
 func (w *walker) dict(t token, s *shape, depth int) error {
 	seen := keysSeen{from: len(w.keys), sorted: true}
-	next := 0
 	for i := uint64(0); ; i++ {
 		more, err := w.more(t, i)
 		if err != nil {
@@ -148,19 +177,9 @@ func (w *walker) dict(t token, s *shape, depth int) error {
 		if !more {
 			return w.finish(seen)
 		}
-		k, err := w.in.key()
+		value, err := w.key(s, &seen)
 		if err != nil {
 			return err
-		}
-		value, field, err := w.at(s, k, next)
-		if err != nil {
-			return err
-		}
-		next = field + 1
-		if w.unique {
-			if err := w.see(&seen, k, field); err != nil {
-				return err
-			}
 		}
 		if err := w.value(value, depth); err != nil {
 			return err
@@ -183,51 +202,65 @@ func (w *walker) more(t token, i uint64) (bool, error) {
 	return more, nil
 }
 
-// at returns the shape of the value under key k, and if it is a field of a
-// struct its number, else -1. The guess is the field that comes next.
-func (w *walker) at(s *shape, k token, guess int) (*shape, int, error) {
-	if s == nil {
-		return nil, -1, nil
-	}
-	switch s.kind {
-	case reflect.Map:
-		return s.elem, -1, nil
-	case reflect.Interface:
-		if k.kind != text {
-			return nil, -1, errors.New("map in an interface has a key that is no text")
-		}
-		return s, -1, nil
-	case reflect.Struct:
-		i := s.field(w.data[k.lo:k.hi], guess, w.folds)
-		if i >= 0 {
-			return s.fields[i].shape, i, nil
-		}
-	}
-	return nil, -1, nil
-}
-
 // key is a key of a map in a form that can be compared.
 type key struct {
 	kind tokenKind
 	n    uint64 // of integer and negative as in token; else lo<<32 | hi
 }
 
-// keysSeen are the keys of one map: those that are fields of a struct as bits,
-// the others in walker.keys.
+// keysSeen are the keys of one map: of the fields of a struct the first 64 as
+// bits, the others in walker.keys.
 type keysSeen struct {
+	next   int // the field that comes next if none is left out
 	fields uint64
 	from   int
 	sorted bool
 }
 
-func (w *walker) see(seen *keysSeen, t token, field int) error {
-	if 0 <= field && field < 64 {
-		if seen.fields>>field&1 != 0 {
-			return errDuplicate
-		}
-		seen.fields |= 1 << field
-		return nil
+// key reads a key and returns the shape of its value.
+func (w *walker) key(s *shape, seen *keysSeen) (*shape, error) {
+	if s != nil && seen.next < len(s.fields) && seen.next < 64 && w.in.skip(s.fields[seen.next].encoded) {
+		return w.fieldKey(s, seen.next, seen)
 	}
+	k, err := w.in.key()
+	if err != nil {
+		return nil, err
+	}
+	var value *shape
+	switch {
+	case s == nil:
+	case s.kind == reflect.Map:
+		value = s.elem
+	case s.kind == reflect.Interface:
+		if k.kind != text {
+			return nil, errors.New("map in an interface has a key that is not text")
+		}
+		value = s
+	case s.kind == reflect.Struct:
+		i := s.field(w.data[k.lo:k.hi], w.folds)
+		if 0 <= i && i < 64 {
+			return w.fieldKey(s, i, seen)
+		}
+		if i >= 0 {
+			value = s.fields[i].shape
+		}
+	}
+	if w.unique {
+		w.see(seen, k)
+	}
+	return value, nil
+}
+
+func (w *walker) fieldKey(s *shape, i int, seen *keysSeen) (*shape, error) {
+	if w.unique && seen.fields>>i&1 != 0 {
+		return nil, errDuplicate
+	}
+	seen.fields |= 1 << i
+	seen.next = i + 1
+	return s.fields[i].shape, nil
+}
+
+func (w *walker) see(seen *keysSeen, t token) {
 	k := key{t.kind, t.n}
 	if !k.kind.whole() {
 		k.n = uint64(t.lo)<<32 | uint64(t.hi)
@@ -236,7 +269,6 @@ func (w *walker) see(seen *keysSeen, t token, field int) error {
 		seen.sorted = false
 	}
 	w.keys = append(w.keys, k)
-	return nil
 }
 
 // finish looks for duplicates among the keys of a map. Keys that were written
@@ -306,10 +338,7 @@ func (s *shape) holds(t token) error {
 }
 
 // field returns the number of the field that is written as name, or -1.
-func (s *shape) field(name []byte, guess int, fold bool) int {
-	if guess < len(s.fields) && s.fields[guess].name == string(name) {
-		return guess
-	}
+func (s *shape) field(name []byte, fold bool) int {
 	if i, ok := s.byName[string(name)]; ok {
 		return i
 	}
