@@ -69,7 +69,10 @@ func handsOf[T any](f codec.Bounded) byHand[T] {
 		o := cbor.CoreDetEncOptions()
 		o.Time, o.TimeTag = cbor.TimeRFC3339NanoUTC, cbor.EncTagRequired
 		enc, _ := o.UserBufferEncMode()
-		dec, _ := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden}.DecMode()
+		dec, _ := cbor.DecOptions{
+			DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TimeTag: cbor.DecTagOptional,
+			UTF8: cbor.UTF8DecodeInvalid, FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+		}.DecMode()
 		return byHand[T]{
 			func(v *T) []byte { b.Reset(); enc.MarshalToBuffer(v, &b); return b.Bytes() },
 			func(data []byte, v *T) error { return dec.Unmarshal(data, v) },

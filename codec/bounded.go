@@ -21,7 +21,7 @@ type Bounded struct {
 type Limits struct {
 	Size     int // bytes; default 64 MiB, at most 2 GiB
 	Depth    int // arrays, maps and tags inside each other; default 64, at most 10,000
-	Elements int // elements of one array, pairs of one map; default 1,048,576
+	Elements int // elements of one array, pairs of one map; default 262,144
 }
 
 // LimitError says that a value is beyond one of the [Limits] of its format.
@@ -53,9 +53,11 @@ type wire struct {
 const aloneSize = 8 << 10
 
 const (
-	defaultSize     = 64 << 20
-	defaultDepth    = 64
-	defaultElements = 1 << 20
+	defaultSize  = 64 << 20
+	defaultDepth = 64
+	// defaultElements is as many as encoding/json can decode to a slice while
+	// it allocates no more than 64 times the JSON and 1 MiB.
+	defaultElements = 1 << 18
 )
 
 // With returns the format with other limits. [Of] and [Union] refuse limits
@@ -89,6 +91,9 @@ func (b Bounded) Decode(data []byte, v any) error {
 
 // bind prepares for pointers of type t.
 func (b Bounded) bind(t reflect.Type) (bound, error) {
+	if b.wire == nil {
+		return bound{}, errNoFormat
+	}
 	l := b.limits
 	if l.Size < 0 || l.Size > math.MaxInt32 || l.Depth < 0 || l.Depth > 10_000 || l.Elements < 0 {
 		return bound{}, fmt.Errorf("codec: limits out of range: %+v", l)

@@ -8,14 +8,15 @@ import (
 	"math/big"
 	"reflect"
 	"sync"
-	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
 // CBOR is RFC 8949 in its core deterministic encoding: equal values have equal
 // bytes.
-var CBOR = Bounded{wire: &wire{
+var CBOR = Bounded{wire: cborWire}
+
+var cborWire = &wire{
 	rules: rules{
 		name: "cbor",
 		tag:  "cbor",
@@ -24,7 +25,7 @@ var CBOR = Bounded{wire: &wire{
 			{"CBOR", reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler]()},
 			binaryPair, textPair,
 		},
-		native: []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[big.Int]()},
+		native: []reflect.Type{timeType, reflect.TypeFor[big.Int]()},
 		copies: true,
 		sorted: true,
 		// Positions do not survive a change of the struct.
@@ -34,7 +35,7 @@ var CBOR = Bounded{wire: &wire{
 	append:  appendCBOR,
 	alone:   decodeCBORAlone,
 	walkers: sync.Pool{New: func() any { return &walker{in: new(cborReader)} }},
-}}
+}
 
 var (
 	cborEncoder = newCBOREncoder()
@@ -204,7 +205,7 @@ func (r *cborReader) next() (token, error) {
 }
 
 func simpleCBOR(arg uint64, size int) (token, error) {
-	kind := number
+	kind := fraction
 	switch size {
 	case 0, 1:
 		switch kind = other; arg {
@@ -229,19 +230,7 @@ func simpleCBOR(arg uint64, size int) (token, error) {
 	return token{kind: kind}, nil
 }
 
-func (r *cborReader) key() (token, error) {
-	for {
-		t, err := r.next()
-		switch {
-		case err != nil:
-			return t, err
-		case t.kind == array || t.kind == dict:
-			return t, errKey
-		case t.kind != tag:
-			return t, nil
-		}
-	}
-}
+func (r *cborReader) key() (token, error) { return r.next() }
 
 func (r *cborReader) more(tokenKind, bool) (bool, error) { return false, nil } // all are counted
 

@@ -83,13 +83,15 @@ func (c *plain[T]) Decode(data []byte, v *T) error {
 	return nil
 }
 
+var errNoFormat = errors.New("codec: the format has no name")
+
 // bind returns f for pointers to t, or says why it cannot be.
 func bind(f Format, t reflect.Type) (Format, error) {
 	if b, ok := f.(Bounded); ok {
 		return b.bind(reflect.PointerTo(t))
 	}
 	if f == nil || f.Name() == "" {
-		return nil, errors.New("codec: the format has no name")
+		return nil, errNoFormat
 	}
 	return f, nil
 }

@@ -8,25 +8,26 @@ import (
 	"math/big"
 	"reflect"
 	"sync"
-	"time"
 	"unicode/utf8"
 )
 
 // JSON is encoding/json: the format that people and the sqlite3 shell read.
 // Of the options that are not its default one is set: <, > and & are written
 // as they are.
-var JSON = Bounded{wire: &wire{
+var JSON = Bounded{wire: jsonWire}
+
+var jsonWire = &wire{
 	rules: rules{
 		name:   "json",
 		tag:    "json",
 		key:    appendJSONKey,
 		pairs:  []pair{jsonPair, textPair},
-		native: []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[big.Int]()},
+		native: []reflect.Type{timeType, reflect.TypeFor[big.Int]()},
 	},
 	frame:   jsonFrame{},
 	append:  appendJSON,
 	walkers: sync.Pool{New: func() any { return &walker{in: new(jsonReader), folds: true} }},
-}}
+}
 
 // jsonEncoder lets a json.Encoder, which writes once per value, append to a
 // buffer that belongs to the caller.
@@ -49,11 +50,11 @@ var jsonEncoders = sync.Pool{New: func() any {
 
 func appendJSON(dst []byte, v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
-	defer jsonEncoders.Put(e)
 	e.dst = dst
 	err := e.enc.Encode(v)
 	out := e.dst
 	e.dst = nil
+	jsonEncoders.Put(e)
 	if err != nil {
 		return dst, err
 	}
@@ -160,10 +161,10 @@ func (r *jsonReader) number(first byte) (token, error) {
 		switch c := r.data[r.i]; {
 		case '0' <= c && c <= '9', c == '.', c == 'e', c == 'E', c == '+', c == '-':
 		default:
-			return token{kind: number}, nil
+			return token{kind: fraction}, nil
 		}
 	}
-	return token{kind: number}, nil
+	return token{kind: fraction}, nil
 }
 
 func (r *jsonReader) key() (token, error) {

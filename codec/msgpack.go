@@ -5,14 +5,15 @@ import (
 	"io"
 	"reflect"
 	"sync"
-	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
 // MsgPack is for programs in other languages that speak it. Structs are maps
 // by name, integers take the fewest bytes.
-var MsgPack = Bounded{wire: &wire{
+var MsgPack = Bounded{wire: msgpackWire}
+
+var msgpackWire = &wire{
 	rules: rules{
 		name: "msgpack",
 		tag:  "msgpack",
@@ -22,15 +23,22 @@ var MsgPack = Bounded{wire: &wire{
 			{"msgpack", reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
 			binaryPair, textPair,
 		},
-		native:  []reflect.Type{reflect.TypeFor[time.Time]()},
+		native:  []reflect.Type{timeType},
 		merges:  true,
 		unsound: []string{"alias", "as_array", "asArray", "inline", "intern", "noinline"},
+		panics:  isNamedByteArray,
 	},
 	frame:    msgpackFrame{},
 	append:   appendMsgPack,
 	doubtful: mayHaveNaN,
 	walkers:  sync.Pool{New: func() any { return &walker{in: newMsgPackReader(), unique: true} }},
-}}
+}
+
+// isNamedByteArray finds the arrays that the library copies as if their elements
+// were of type byte.
+func isNamedByteArray(t reflect.Type, addressable bool) bool {
+	return !addressable && t.Kind() == reflect.Array && t.Elem().Kind() == reflect.Uint8 && t.Elem() != reflect.TypeFor[byte]()
+}
 
 // msgpackEncoder lets the library append to a buffer that belongs to the
 // caller.
@@ -180,11 +188,11 @@ func (r *msgpackReader) next() (token, error) {
 			return signed(arg, f.size), nil
 		}
 		return token{kind: integer, n: arg}, nil
-	case number:
+	case fraction:
 		if f.size == 4 && arg>>23&0xff == 0xff || f.size == 8 && arg>>52&0x7ff == 0x7ff {
 			return token{}, errNotFinite
 		}
-		return token{kind: number}, nil
+		return token{kind: fraction}, nil
 	case text, blob:
 		return r.content(f.kind, arg)
 	case other:
@@ -209,7 +217,7 @@ var msgpackForms = [32]msgpackForm{
 	{kind: null}, {kind: tag}, {kind: boolean}, {kind: boolean},
 	{kind: blob, size: 1}, {kind: blob, size: 2}, {kind: blob, size: 4},
 	{kind: other, size: 1}, {kind: other, size: 2}, {kind: other, size: 4},
-	{kind: number, size: 4}, {kind: number, size: 8},
+	{kind: fraction, size: 4}, {kind: fraction, size: 8},
 	{kind: integer, size: 1}, {kind: integer, size: 2}, {kind: integer, size: 4}, {kind: integer, size: 8},
 	{kind: integer, size: 1, signed: true}, {kind: integer, size: 2, signed: true},
 	{kind: integer, size: 4, signed: true}, {kind: integer, size: 8, signed: true},
@@ -248,13 +256,7 @@ func (r *msgpackReader) container(kind tokenKind, n uint64) (token, error) {
 	return token{kind: kind, n: n}, nil
 }
 
-func (r *msgpackReader) key() (token, error) {
-	t, err := r.next()
-	if t.kind >= array {
-		return t, errKey
-	}
-	return t, err
-}
+func (r *msgpackReader) key() (token, error) { return r.next() }
 
 func (r *msgpackReader) more(tokenKind, bool) (bool, error) { return false, nil } // all are counted
 

@@ -112,6 +112,7 @@ func TestTypesThatAreRefused(t *testing.T) {
 		{"msgpack", ".N", builds[struct {
 			N int `msgpack:"n,intern"`
 		}]},
+		{"msgpack", "[]", builds[map[string][4]mood]},
 		{"msgpack", "._msgpack", builds[struct {
 			_msgpack struct{} `msgpack:",as_array"`
 			N        int

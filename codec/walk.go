@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // reader splits the bytes of one format into tokens, and hands them to the
@@ -67,7 +65,7 @@ const (
 	boolean
 	integer
 	negative // integer below zero
-	number   // a fraction, or a number in JSON
+	fraction // a float, or any number in JSON
 	text
 	blob
 	other // an extension of msgpack, a simple value of CBOR
@@ -77,6 +75,8 @@ const (
 )
 
 func (k tokenKind) whole() bool { return k == integer || k == negative }
+
+func (k tokenKind) number() bool { return k.whole() || k == fraction }
 
 func (k tokenKind) String() string {
 	return [...]string{"null", "bool", "integer", "negative integer", "number", "text", "bytes", "extension", "array", "map", "tag"}[k]
@@ -88,7 +88,6 @@ var (
 	errNotFinite = errors.New("number is not finite")
 	errDuplicate = errors.New("map has a key twice")
 	errRange     = errors.New("integer does not fit")
-	errKey       = errors.New("map key is an array or a map")
 )
 
 // walker goes through one encoded value before a library does. It keeps the
@@ -139,6 +138,11 @@ func (w *walker) value(s *shape, depth int) error {
 	if t.kind < array {
 		return nil
 	}
+	return w.inside(t, s, depth)
+}
+
+// inside goes through the values in the array, map or tag t.
+func (w *walker) inside(t token, s *shape, depth int) error {
 	if depth == w.depth {
 		return &LimitError{"depth", w.depth}
 	}
@@ -147,9 +151,11 @@ func (w *walker) value(s *shape, depth int) error {
 		return w.array(t, s, depth+1)
 	case dict:
 		return w.dict(t, s, depth+1)
-	default: // tag
-		return w.value(nil, depth+1)
 	}
+	if s != nil && (s.kind == reflect.Int64 || s.kind == reflect.Uint64) {
+		s = nil // a large integer of CBOR: bytes with a tag
+	}
+	return w.value(s, depth+1)
 }
 
 func (w *walker) array(t token, s *shape, depth int) error {
@@ -169,6 +175,9 @@ func (w *walker) array(t token, s *shape, depth int) error {
 
 func (w *walker) dict(t token, s *shape, depth int) error {
 	seen := keysSeen{from: len(w.keys), sorted: true}
+	if w.unique {
+		w.keys = slices.Grow(w.keys, int(t.n)) // all at once, or their copies cost more than they do
+	}
 	for i := uint64(0); ; i++ {
 		more, err := w.more(t, i)
 		if err != nil {
@@ -177,7 +186,7 @@ func (w *walker) dict(t token, s *shape, depth int) error {
 		if !more {
 			return w.finish(seen)
 		}
-		value, err := w.key(s, &seen)
+		value, err := w.key(s, &seen, depth)
 		if err != nil {
 			return err
 		}
@@ -218,7 +227,7 @@ type keysSeen struct {
 }
 
 // key reads a key and returns the shape of its value.
-func (w *walker) key(s *shape, seen *keysSeen) (*shape, error) {
+func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
 	if s != nil && seen.next < len(s.fields) && seen.next < 64 && w.in.skip(s.fields[seen.next].encoded) {
 		return w.fieldKey(s, seen.next, seen)
 	}
@@ -244,6 +253,9 @@ func (w *walker) key(s *shape, seen *keysSeen) (*shape, error) {
 		if i >= 0 {
 			value = s.fields[i].shape
 		}
+	}
+	if k.kind >= array {
+		return value, w.inside(k, nil, depth) // for the library to judge
 	}
 	if w.unique {
 		w.see(seen, k)
@@ -296,54 +308,4 @@ func (w *walker) compare(a, b key) int {
 		return cmp.Compare(a.n, b.n)
 	}
 	return bytes.Compare(w.data[a.n>>32:a.n&math.MaxUint32], w.data[b.n>>32:b.n&math.MaxUint32])
-}
-
-// admits compares a token with the shape that is expected. It lets through
-// what only the library can judge.
-func (s *shape) admits(t token) error {
-	if s == nil || t.kind == null || t.kind == tag {
-		return nil
-	}
-	fits := false
-	switch s.kind {
-	case reflect.Invalid, reflect.Interface:
-		fits = true
-	case reflect.Bool:
-		fits = t.kind == boolean
-	case reflect.Int64, reflect.Uint64:
-		if t.kind.whole() {
-			return s.holds(t)
-		}
-		fits = t.kind == number
-	case reflect.Float64:
-		fits = t.kind.whole() || t.kind == number
-	case reflect.String:
-		fits = t.kind == text || t.kind == blob
-	case reflect.Slice:
-		fits = t.kind == array || (t.kind == text || t.kind == blob) && (s.elem == nil || s.elem.max == math.MaxUint8)
-	case reflect.Map, reflect.Struct:
-		fits = t.kind == dict
-	}
-	if !fits {
-		return fmt.Errorf("%s in place of %s", t.kind, s.kind)
-	}
-	return nil
-}
-
-func (s *shape) holds(t token) error {
-	if t.kind == integer && t.n > s.max || t.kind == negative && t.n >= s.below {
-		return errRange
-	}
-	return nil
-}
-
-// field returns the number of the field that is written as name, or -1.
-func (s *shape) field(name []byte, fold bool) int {
-	if i, ok := s.byName[string(name)]; ok {
-		return i
-	}
-	if fold {
-		return slices.IndexFunc(s.fields, func(f field) bool { return strings.EqualFold(f.name, string(name)) })
-	}
-	return -1
 }
