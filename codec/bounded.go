@@ -20,7 +20,7 @@ type Bounded struct {
 // Decode accepts. A zero field means its default.
 type Limits struct {
 	Size     int // bytes; default 64 MiB, at most 2 GiB
-	Depth    int // arrays, maps and tags inside each other; default 64, at most 10,000
+	Depth    int // arrays and maps inside each other; default 64, at most 10,000
 	Elements int // elements of one array, pairs of one map; default 262,144
 }
 

@@ -9,11 +9,12 @@ import (
 
 // Codec turns values of T into bytes and back. It is safe for concurrent use.
 //
-// A codec whose old records may stand for any number of values also has
+// A codec whose old records may be any number of values today also has
 //
 //	DecodeAll(data []byte, emit func(T)) error
 //
-// as the codecs of [Union] do. A reader of old records looks for it.
+// as those of [Union] do. It emits the values in order, or none and an error.
+// A reader of old records looks for it.
 type Codec[T any] interface {
 	// Name is the identity of the bytes, such as "json". A store keeps it
 	// and refuses to be opened with a codec of another name.
@@ -26,14 +27,15 @@ type Codec[T any] interface {
 	Decode(data []byte, v *T) error
 }
 
-// Format is a way to write any Go value. [JSON], [CBOR] and [MsgPack] are
-// formats; a program can bring its own. It must be safe for concurrent use.
+// Format is a way to write Go values of any type: [JSON], [CBOR], [MsgPack] or
+// a program's own. It must be safe for concurrent use.
 type Format interface {
 	// Name becomes the Name of the codecs.
 	Name() string
-	// Append appends the encoding of the value that v points to.
+	// Append appends the encoding of what v points to.
 	Append(dst []byte, v any) ([]byte, error)
-	// Decode sets the zero value that v points to. It must not keep data.
+	// Decode sets what v points to, a zero value so far. It must not keep
+	// data.
 	Decode(data []byte, v any) error
 }
 

@@ -34,6 +34,15 @@ func TestSampleRoundTrip(t *testing.T) {
 	})
 }
 
+func TestFieldsThatAreNotWritten(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		v := everything{Origin: &Origin{}, Skipped: 1, unwanted: 2}
+		if got := roundTrip(t, must(codec.Of[everything](f)), v, v); got.Skipped != 0 || got.unwanted != 0 {
+			t.Errorf("%d %d", got.Skipped, got.unwanted)
+		}
+	})
+}
+
 // Values that are no structs, at the root of a record.
 func TestRootRoundTrip(t *testing.T) {
 	eachFormat(t, func(t *testing.T, f codec.Bounded) {

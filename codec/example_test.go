@@ -111,7 +111,7 @@ func ExampleUpcast() {
 	// codec_test.Raised{low} codec_test.Raised{high} <nil>
 	// codec_test.Cleared{} <nil>
 	// <nil>
-	// true codec: case "alarms" stands for 2 events: record is not one event
+	// true codec: decode case "alarms" from json: record is not one event but 2
 }
 
 func ExampleBounded_With() {

@@ -240,6 +240,34 @@ func TestDuplicateKeys(t *testing.T) {
 	})
 }
 
+// A struct of more fields than a walker has bits for.
+func TestDuplicateFields(t *testing.T) {
+	var fields []reflect.StructField
+	for i := range 100 {
+		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("F%02d", i), Type: reflect.TypeFor[int8]()})
+	}
+	typ := reflect.StructOf(fields)
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		v, got := reflect.New(typ), reflect.New(typ)
+		for i := range fields {
+			v.Elem().Field(i).SetInt(int64(i))
+		}
+		data, err := f.Append(nil, v.Interface())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Decode(data, got.Interface()); err != nil || !alike(v, got) {
+			t.Errorf("%v became %v, %v", v.Elem(), got.Elem(), err)
+		}
+		for _, field := range []string{"F00", "F63", "F64", "F98"} {
+			twice := bytes.Replace(data, []byte(field), []byte("F99"), 1)
+			if err := f.Decode(twice, got.Interface()); (err == nil) != (f == codec.JSON) {
+				t.Errorf("%s replaced by F99: %v", field, err)
+			}
+		}
+	})
+}
+
 func TestIntegersFitOrAreRefused(t *testing.T) {
 	eachFormat(t, func(t *testing.T, f codec.Bounded) {
 		signed, unsigned := must(codec.Of[int64](f)), must(codec.Of[uint64](f))

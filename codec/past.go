@@ -6,11 +6,12 @@ import (
 	"reflect"
 )
 
-// ErrSplit is the error of Decode for an old record that stands for no event
-// or for several. DecodeAll gives them.
+// ErrSplit is the error of Decode for an old record that is no event today, or
+// several. DecodeAll gives them.
 var ErrSplit = errors.New("record is not one event")
 
-// Past is what a name that is no longer written means to a union of E.
+// Past is what a name that is no longer written means to a union of E. It is
+// made by [Former] and [Upcast].
 type Past[E any] struct {
 	was     string
 	meaning func(*union[E]) (reading[E], error)

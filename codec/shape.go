@@ -32,7 +32,7 @@ var scalar = new(shape)
 // unbounded is the nesting of what may contain itself, or anything.
 const unbounded = math.MaxInt
 
-// nesting is how many arrays, maps and tags a value may have inside each other.
+// nesting is how many arrays and maps a value may have inside each other.
 func (s *shape) nesting(known map[*shape]int) int {
 	if s == nil || s.kind == reflect.Interface {
 		return unbounded
@@ -51,8 +51,6 @@ func (s *shape) nesting(known map[*shape]int) int {
 	switch s.kind {
 	case reflect.Slice, reflect.Map, reflect.Struct:
 		n = min(inner, unbounded-1) + 1
-	case reflect.Invalid: // a scalar; CBOR puts a tag on a time
-		n = 1
 	}
 	known[s] = n
 	return n

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ type (
 	byPointer   struct{ N int }
 	key         string
 
-	selfEmbedding struct {
-		*selfEmbedding
+	SelfEmbedding struct {
+		*SelfEmbedding
 		N int
 	}
 	selfPointer *selfPointer
@@ -57,7 +58,7 @@ type (
 	}
 )
 
-func (onlyJSON) MarshalJSON() ([]byte, error)    { return []byte("1"), nil }
+func (o onlyJSON) MarshalJSON() ([]byte, error)  { return json.Marshal(o.n) }
 func (*onlyJSON) UnmarshalJSON([]byte) error     { return nil }
 func (onlyEncodes) MarshalText() ([]byte, error) { return nil, nil }
 func (*onlyDecodes) UnmarshalText([]byte) error  { return nil }
@@ -92,13 +93,15 @@ func TestTypesThatAreRefused(t *testing.T) {
 		{all, ".M[]", builds[struct{ M map[string]event }]},
 		{all, ".P", builds[struct{ P **int }]},
 		{all, "selfPointer", builds[selfPointer]},
-		{all, ".selfEmbedding", builds[selfEmbedding]},
+		{all, ".SelfEmbedding", builds[SelfEmbedding]},
 		{all, ".hidden", builds[embedsUnexported]},
 		{all, ".ID", builds[shadowing]},
 		{all, ".B", builds[twice]},
-		{all, ".N", builds[struct {
-			N int `json:"-,"`
-		}]},
+		{all, ".N", func(f codec.Format) error {
+			dash := reflect.StructField{Name: "N", Type: reflect.TypeFor[int](), Tag: `json:"-,"`}
+			_, err := f.Append(nil, reflect.New(reflect.StructOf([]reflect.StructField{dash})).Interface())
+			return err
+		}},
 		{all, "onlyEncodes", builds[onlyEncodes]},
 		{all, "onlyDecodes", builds[onlyDecodes]},
 		{all, "crossed", builds[crossed]},
@@ -176,6 +179,15 @@ func TestFormatWithoutCodec(t *testing.T) {
 		}
 		if err := f.Decode(data, nil); err == nil {
 			t.Error("decoded into nothing")
+		}
+		if _, err := f.Append(nil, v); err == nil {
+			t.Error("something without an address was encoded")
+		}
+		if err := f.Decode(data, (*part)(nil)); err == nil {
+			t.Error("decoded into a nil pointer")
+		}
+		if _, err := codec.Of[int](codec.Bounded{}); err == nil {
+			t.Error("no format was taken for one")
 		}
 		if err := f.Decode(data, new(chan int)); err == nil {
 			t.Error("decoded into a channel")

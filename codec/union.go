@@ -18,13 +18,14 @@ import (
 //
 //	codec.Union(codec.JSON, map[string]Event{"raised": Raised{}, "cleared": Cleared{}})
 //
-// The name travels with each value, in JSON as {"raised":{"level":"high"}},
-// in CBOR and msgpack as the same map of one pair. A name that is in use must
-// keep its type. Decode returns what was encoded, a Raised or a *Raised
-// according to the case.
+// The name travels with each value: in JSON as {"raised":{"level":"high"}}, in
+// CBOR and msgpack as the same map of one pair, in other formats as a line
+// before the value. A name that was ever written must keep its type, see
+// [Former] and [Upcast].
 //
-// The codec has a DecodeAll as told at [Codec]. [Former] and [Upcast] say
-// what names of the past mean.
+// Decode gives the type of the case back, Raised or *Raised. It fails with
+// [ErrSplit] on an old record that is not exactly one event today. The codec
+// has the DecodeAll that is told of at [Codec].
 func Union[E any](f Format, cases map[string]E, past ...Past[E]) (Codec[E], error) {
 	if len(cases) == 0 {
 		return nil, errors.New("codec: a union of no cases")
@@ -184,14 +185,13 @@ func (u *union[E]) Decode(data []byte, e *E) error {
 		return u.because(name, err)
 	}
 	events, err := r.expand(body)
-	if err != nil {
-		return u.because(name, err)
+	if err == nil && len(events) != 1 {
+		err = fmt.Errorf("%w but %d", ErrSplit, len(events))
 	}
-	if len(events) != 1 {
-		return fmt.Errorf("codec: case %q stands for %d events: %w", name, len(events), ErrSplit)
+	if err == nil {
+		*e = events[0]
 	}
-	*e = events[0]
-	return nil
+	return u.because(name, err)
 }
 
 func (u *union[E]) DecodeAll(data []byte, emit func(E)) error {
@@ -201,20 +201,16 @@ func (u *union[E]) DecodeAll(data []byte, emit func(E)) error {
 	}
 	if r.expand == nil {
 		e, err := decodeCase[E](r.variant, body)
-		if err != nil {
-			return u.because(name, err)
+		if err == nil {
+			emit(e)
 		}
-		emit(e)
-		return nil
-	}
-	events, err := r.expand(body)
-	if err != nil {
 		return u.because(name, err)
 	}
+	events, err := r.expand(body)
 	for _, e := range events {
 		emit(e)
 	}
-	return nil
+	return u.because(name, err)
 }
 
 func (u *union[E]) find(data []byte) (r reading[E], name, body []byte, err error) {

@@ -132,30 +132,42 @@ func (w *walker) value(s *shape, depth int) error {
 	if err != nil {
 		return err
 	}
+	return w.token(t, s, depth)
+}
+
+// token goes on with a value that starts with t and stands inside depth others.
+func (w *walker) token(t token, s *shape, depth int) error {
 	if err := s.admits(t); err != nil {
 		return err
 	}
-	if t.kind < array {
+	switch {
+	case t.kind < array:
 		return nil
+	case t.kind == tag:
+		return w.tagged(s, depth)
+	case depth == w.depth:
+		return &LimitError{"depth", w.depth}
+	case t.kind == array:
+		return w.array(t, s, depth+1)
 	}
-	return w.inside(t, s, depth)
+	return w.dict(t, s, depth+1)
 }
 
-// inside goes through the values in the array, map or tag t.
-func (w *walker) inside(t token, s *shape, depth int) error {
-	if depth == w.depth {
+// tagged goes on after a tag. Like the library it counts tags on tags only.
+func (w *walker) tagged(s *shape, depth int) error {
+	if s != nil && (s.kind == reflect.Int64 || s.kind == reflect.Uint64) {
+		s = nil // a large integer is bytes with a tag
+	}
+	t, err := w.in.next()
+	switch {
+	case err != nil:
+		return err
+	case t.kind != tag:
+		return w.token(t, s, depth)
+	case depth == w.depth:
 		return &LimitError{"depth", w.depth}
 	}
-	switch t.kind {
-	case array:
-		return w.array(t, s, depth+1)
-	case dict:
-		return w.dict(t, s, depth+1)
-	}
-	if s != nil && (s.kind == reflect.Int64 || s.kind == reflect.Uint64) {
-		s = nil // a large integer of CBOR: bytes with a tag
-	}
-	return w.value(s, depth+1)
+	return w.tagged(s, depth+1)
 }
 
 func (w *walker) array(t token, s *shape, depth int) error {
@@ -255,7 +267,7 @@ func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
 		}
 	}
 	if k.kind >= array {
-		return value, w.inside(k, nil, depth) // for the library to judge
+		return value, w.token(k, nil, depth) // for the library to judge
 	}
 	if w.unique {
 		w.see(seen, k)
