@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"encoding/gob"
+	"encoding/json"
 	"math"
 	"reflect"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/edfsm/edfsm/codec"
+	"github.com/fxamacker/cbor/v2"
+	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
 )
 
@@ -61,7 +64,24 @@ func TestRootRoundTrip(t *testing.T) {
 		at(t, f, any("text"))
 		at(t, f, struct{}{})
 		at(t, f, mood(1))
+		at(t, f, []mood{1, 2})
+		at(t, f, json.Number("1.50"))
+		at(t, f, [2][]byte{[]byte("a")})
+		at(t, f, struct {
+			N int `json:",string"`
+		}{-3})
+		at(t, f, struct {
+			N int `cbor:"1,keyasint"`
+			M int `cbor:"-2,keyasint"`
+		}{-3, 4})
+		at(t, f, struct {
+			N int    `json:"a/b"`
+			M string `json:"ü<"`
+		}{-3, "a"})
 	})
+	at(t, codec.JSON, json.RawMessage(`{"a":[1,null]}`))
+	at(t, codec.CBOR, cbor.RawMessage("\xa1\x61a\x82\x01\xf6"))
+	at(t, codec.MsgPack, msgpack.RawMessage("\x81\xa1a\x92\x01\xc0"))
 }
 
 func at[T any](t *testing.T, f codec.Format, v T) {

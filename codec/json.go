@@ -22,7 +22,7 @@ var jsonWire = &wire{
 		tag:    "json",
 		key:    appendJSONKey,
 		pairs:  []pair{jsonPair, textPair},
-		native: []reflect.Type{timeType, reflect.TypeFor[big.Int]()},
+		native: []reflect.Type{timeType, reflect.TypeFor[big.Int](), reflect.TypeFor[json.Number]()},
 	},
 	frame:   jsonFrame{},
 	append:  appendJSON,
