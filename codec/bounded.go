@@ -46,7 +46,7 @@ type wire struct {
 	// the default limits that no walker has seen.
 	alone   func(data []byte, v any) error
 	walkers sync.Pool
-	shapes  sync.Map // from reflect.Type to *shape
+	types   sync.Map // from reflect.Type to carried
 }
 
 // aloneSize is small enough that an error for each byte stays below 1 MiB.
@@ -98,15 +98,15 @@ func (b Bounded) bind(t reflect.Type) (bound, error) {
 	if l.Size < 0 || l.Size > math.MaxInt32 || l.Depth < 0 || l.Depth > 10_000 || l.Elements < 0 {
 		return bound{}, fmt.Errorf("codec: limits out of range: %+v", l)
 	}
-	s, ok := b.wire.shapes.Load(t)
+	c, ok := b.wire.types.Load(t)
 	if !ok {
 		var err error
-		if s, err = newShape(&b.wire.rules, t); err != nil {
+		if c, err = b.wire.carries(t); err != nil {
 			return bound{}, err
 		}
-		b.wire.shapes.Store(t, s)
+		b.wire.types.Store(t, c)
 	}
-	return newBound(b.wire, s.(*shape), l), nil
+	return newBound(b.wire, c.(carried), l), nil
 }
 
 // bound is a Bounded for one type.
@@ -118,13 +118,13 @@ type bound struct {
 	shallow  bool // no value of the type is too deep
 }
 
-func newBound(w *wire, s *shape, l Limits) bound {
-	b := bound{wire: w, shape: s, defaults: l == Limits{}, limits: Limits{
+func newBound(w *wire, c carried, l Limits) bound {
+	b := bound{wire: w, shape: c.shape, defaults: l == Limits{}, limits: Limits{
 		Size:     cmp.Or(l.Size, defaultSize),
 		Depth:    cmp.Or(l.Depth, defaultDepth),
 		Elements: cmp.Or(l.Elements, defaultElements),
 	}}
-	b.shallow = s.nesting(make(map[*shape]int)) <= b.limits.Depth
+	b.shallow = c.nesting <= b.limits.Depth
 	return b
 }
 

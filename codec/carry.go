@@ -63,14 +63,21 @@ var (
 	textPair   = pair{"text", reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}
 )
 
-// newShape returns the shape of what pointers of type t point to.
-func newShape(r *rules, t reflect.Type) (*shape, error) {
+// carried is a type that a format carries.
+type carried struct {
+	shape   *shape
+	nesting int
+}
+
+// carries returns what pointers of type t point to, if they can be carried.
+func (r *rules) carries(t reflect.Type) (carried, error) {
 	if t == nil || t.Kind() != reflect.Pointer {
-		return nil, &TypeError{r.name, fmt.Sprint(t), "it is no pointer to a value"}
+		return carried{}, &TypeError{r.name, fmt.Sprint(t), "it is no pointer to a value"}
 	}
-	b := shaper{rules: r, made: make(map[place]*shape)}
 	t = t.Elem()
-	return b.shape(t, spot{path: t.String(), addressable: true})
+	b := shaper{rules: r, made: make(map[place]*shape)}
+	s, err := b.shape(t, spot{path: t.String(), addressable: true})
+	return carried{s, s.nesting(make(map[*shape]int))}, err
 }
 
 // spot is where in the root type a type is.

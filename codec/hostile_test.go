@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/edfsm/edfsm/codec"
+	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
 )
 
@@ -259,13 +260,35 @@ func TestDuplicateFields(t *testing.T) {
 		if err := f.Decode(data, got.Interface()); err != nil || !alike(v, got) {
 			t.Errorf("%v became %v, %v", v.Elem(), got.Elem(), err)
 		}
-		for _, field := range []string{"F00", "F63", "F64", "F98"} {
-			twice := bytes.Replace(data, []byte(field), []byte("F99"), 1)
+		for _, pair := range [][2]string{{"F00", "F01"}, {"F63", "F00"}, {"F00", "F99"}, {"F98", "F99"}} {
+			twice := bytes.Replace(data, []byte(pair[0]), []byte(pair[1]), 1)
 			if err := f.Decode(twice, got.Interface()); (err == nil) != (f == codec.JSON) {
-				t.Errorf("%s replaced by F99: %v", field, err)
+				t.Errorf("%s for %s: %v", pair[1], pair[0], err)
 			}
 		}
 	})
+}
+
+// A large integer of other programs, which we would not write.
+func TestIntegerAsBytes(t *testing.T) {
+	var n int64
+	for _, f := range []codec.Bounded{codec.CBOR, codec.CBOR.With(codec.Limits{Depth: 9})} {
+		if err := must(codec.Of[int64](f)).Decode([]byte("\xc2\x42\x01\x00"), &n); err != nil || n != 256 {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
+// talkative writes two values where one is due.
+type talkative struct{ N int }
+
+func (talkative) EncodeMsgpack(enc *msgpack.Encoder) error { return enc.EncodeMulti(1, 2) }
+
+func (v *talkative) DecodeMsgpack(dec *msgpack.Decoder) error { return dec.Decode(&v.N) }
+
+func TestTypeThatWritesTwoValues(t *testing.T) {
+	refused(t, codec.MsgPack, talkative{})
+	refuses(t, into[talkative](codec.MsgPack), "\x01\x02")
 }
 
 func TestIntegersFitOrAreRefused(t *testing.T) {

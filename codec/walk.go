@@ -187,9 +187,6 @@ func (w *walker) array(t token, s *shape, depth int) error {
 
 func (w *walker) dict(t token, s *shape, depth int) error {
 	seen := keysSeen{from: len(w.keys), sorted: true}
-	if w.unique {
-		w.keys = slices.Grow(w.keys, int(t.n)) // all at once, or their copies cost more than they do
-	}
 	for i := uint64(0); ; i++ {
 		more, err := w.more(t, i)
 		if err != nil {
