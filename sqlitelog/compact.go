@@ -65,11 +65,15 @@ type keys struct {
 	newest map[uint64]int64
 }
 
+func newKeys() *keys {
+	return &keys{seed: maphash.MakeSeed(), newest: make(map[uint64]int64)}
+}
+
 func newCompactor(s *store, high, low int) *compactor {
 	return &compactor{
 		s: s, high: high, low: low,
-		wake:    make(chan struct{}, 1),
-		turn:    make(chan struct{}, 1),
+		wake: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1),
 	}
 }
 
@@ -134,7 +138,7 @@ func (c *compactor) run(ctx context.Context) {
 // learn reads the keys of the whole log, and the last of them while nobody
 // appends.
 func (c *compactor) learn(ctx context.Context) error {
-	k := &keys{seed: maphash.MakeSeed(), newest: make(map[uint64]int64)}
+	k := newKeys()
 	err := sqlitedb.View(ctx, c.s.db, func(rx sqlitedb.Rx) error {
 		moved, _, err := rx.Int(c.s.sql.newestCompacted, c.s.number)
 		c.moved.Store(moved)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -297,6 +298,27 @@ func checkpointedSize(t *testing.T, path string) int64 {
 	info, err := os.Stat(path)
 	must(t, err)
 	return info.Size()
+}
+
+// What is kept in memory is at most 64 bytes a key.
+func TestKeyMemory(t *testing.T) {
+	for _, n := range []int{100_000, 230_000, 1_000_000} {
+		before := heap()
+		m := sqlitelog.KeyMap(n)
+		perKey := float64(heap()-before) / float64(n)
+		runtime.KeepAlive(m)
+		t.Logf("%d keys: %.1f bytes each", n, perKey)
+		if perKey > 64 {
+			t.Errorf("%d keys take %.1f bytes each", n, perKey)
+		}
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // The statements on ranges search their table, or the index of the log, and sort
