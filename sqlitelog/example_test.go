@@ -47,3 +47,76 @@ func Example() {
 	// 1 boiler 71.5
 	// 1 boiler 72.5
 }
+
+// Of the events of a device only the newest matters, and none once it is gone.
+func ExampleConfig_compaction() {
+	type Device struct {
+		Name   string
+		Level  int
+		Gone   bool
+		Remark string
+	}
+	ctx := context.Background()
+	events, err := sqlitelog.Open(ctx, ":memory:", sqlitelog.Config[Device]{
+		Key: func(d Device) (string, sqlitelog.KeyOp) {
+			if d.Gone {
+				return d.Name, sqlitelog.Tombstone
+			}
+			return d.Name, sqlitelog.Keep // an event without a name is kept for ever
+		},
+		HighWater: 1000,
+		LowWater:  1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer events.Close()
+	err = events.Notify(ctx, []Device{
+		{Name: "pump", Level: 1}, {Name: "lamp", Level: 5}, {Remark: "inspected"},
+		{Name: "lamp", Gone: true}, {Name: "pump", Level: 2}, {Name: "pump", Level: 3}, {Name: "fan", Level: 7},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	done, err := events.Compact(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d moved, %d dropped\n", done.Moved, done.Dropped)
+	for e, err := range events.Entries(ctx, 0, events.Head()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%d %+v\n", e.Offset, e.Event)
+	}
+	// Output:
+	// 2 moved, 4 dropped
+	// 3 {Name: Level:0 Gone:false Remark:inspected}
+	// 6 {Name:pump Level:3 Gone:false Remark:}
+	// 7 {Name:fan Level:7 Gone:false Remark:}
+}
+
+// Machines that share a file share its syncs.
+func ExampleNew() {
+	ctx := context.Background()
+	db, err := sqlitelog.OpenDB(ctx, ":memory:", sqlitelog.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	for _, name := range []string{"door", "window"} {
+		events, err := sqlitelog.New(ctx, db, name, sqlitelog.Config[string]{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := events.Notify(ctx, []string{"opened"}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	logs, err := sqlitelog.List(ctx, db)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(logs)
+	// Output: [{door json} {window json}]
+}
