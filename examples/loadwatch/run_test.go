@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/edfsm/edfsm/machine"
 )
@@ -99,10 +100,17 @@ func TestEndedFromOutside(t *testing.T) {
 }
 
 func TestEndsByItself(t *testing.T) {
-	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-every", "1ms", "-for", "100ms"}
-	if err := run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard); err != nil {
-		t.Error(err)
-	}
+	args := []string{"-db", filepath.Join(t.TempDir(), "x.db"), "-every", "2s", "-for", "4500ms"}
+	synctest.Test(t, func(t *testing.T) {
+		var stderr bytes.Buffer
+		err := run(t.Context(), args, strings.NewReader(""), io.Discard, &stderr)
+		if err != nil || !strings.HasSuffix(stderr.String(), ", 3 readings\n") {
+			t.Errorf("%v: %s", err, stderr.String())
+		}
+		if lines := strings.Count(stderr.String(), "\n"); lines != 1+4+1 {
+			t.Errorf("%d lines, want the start, the status each second and the end:\n%s", lines, stderr.String())
+		}
+	})
 }
 
 func TestRefused(t *testing.T) {
