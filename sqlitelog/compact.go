@@ -242,7 +242,7 @@ func (c *compactor) compact(ctx context.Context, upkeep bool) (done Compaction, 
 		return done, nil
 	}
 	start := time.Now()
-	p := &pass{c: c, bound: math.MaxInt64, patient: upkeep}
+	p := &pass{c: c, least: math.MaxInt64, patient: upkeep}
 	if err := p.run(ctx); err != nil {
 		return p.done, err
 	}
@@ -263,12 +263,13 @@ func (c *compactor) compact(ctx context.Context, upkeep bool) (done Compaction, 
 // heeded no replay that ends before it.
 type pass struct {
 	c       *compactor
-	bound   int64 // the least bound of the slices so far
 	patient bool
 	done    Compaction
 
 	shifting bool     // in the second part
-	watched  bool     // a replay is under way during the slice in hand
+	bound    int64    // the least end of the replays that are under way during the slice in hand
+	watched  bool     // there are such replays
+	least    int64    // the least bound so far
 	gone     []keyRow // tombstones that the slice in hand deletes
 }
 
@@ -315,14 +316,14 @@ func (p *pass) slices(ctx context.Context, through int64, slice sliceFunc) (comp
 	return true, nil
 }
 
-// slice holds replays.mu until the outcome is known, so that no replay begins
-// on a moment before it and goes on after it.
+// slice lets no replay begin until its outcome is known: such a replay would
+// begin on a moment before it and go on after it.
 func (p *pass) slice(ctx context.Context, after, through int64, slice sliceFunc) (last int64, err error) {
 	c := p.c
-	c.s.replays.mu.Lock()
-	defer c.s.replays.mu.Unlock()
-	p.bound = min(p.bound, c.s.replays.bound())
-	p.watched = len(c.s.replays.ends) > 0
+	c.s.replays.beginning.Lock()
+	defer c.s.replays.beginning.Unlock()
+	p.bound, p.watched = c.s.replays.bound()
+	p.least = min(p.least, p.bound)
 	through = min(through, p.bound)
 	if after >= through {
 		return after, nil
@@ -445,13 +446,14 @@ func (p *pass) dead(tx sqlitedb.Tx, r keyRow) (bool, error) {
 	return p.c.hasKey(tx, newest, r.key.text)
 }
 
-// deadTombstone keeps a tombstone that some replay may still need, because it
-// has already come by an event that is gone since.
+// deadTombstone keeps a tombstone that a replay may still need, which has come by
+// an older event of the key, or for the sake of which a slice before has kept
+// such an event.
 func (p *pass) deadTombstone(r keyRow) bool {
 	switch {
 	case !r.key.tombstone:
 		return false
-	case p.watched:
+	case p.watched || r.offset > p.least:
 		p.c.dead.Add(1) // for the next sweep
 		return false
 	}

@@ -23,21 +23,32 @@ var (
 func (s *store) records(ctx context.Context, from, to int64) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		p := page{after: max(from, 1) - 1, end: to}
-		s.replays.begin(&p)
+		err := s.replays.begin(&p, func() error { return s.readPage(ctx, &p, true) })
 		defer s.replays.end(&p)
-		for first := true; first || p.after < p.end; first = false {
-			if err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, &p, first) }); err != nil {
-				yield(record{}, fmt.Errorf("%s: log %q: %w", s.db.Path(), s.name, err))
+		for {
+			if err != nil {
+				yield(record{}, err)
 				return
 			}
-			s.replays.fix(&p)
 			for _, r := range p.records {
 				if !yield(r, nil) {
 					return
 				}
 			}
+			if p.after >= p.end {
+				return
+			}
+			err = s.readPage(ctx, &p, false)
 		}
 	}
+}
+
+func (s *store) readPage(ctx context.Context, p *page, first bool) error {
+	err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, p, first) })
+	if err != nil {
+		return fmt.Errorf("%s: log %q: %w", s.db.Path(), s.name, err)
+	}
+	return nil
 }
 
 // page is a part of a log in memory, and where to go on.
@@ -135,24 +146,24 @@ func (p *page) column(stmt *sqlite.Stmt, col int) []byte {
 // still to read, nothing may go for the sake of an event that they will not
 // come to.
 type replays struct {
-	mu   sync.Mutex // also held while a slice of a compaction commits
+	beginning sync.RWMutex // for writing: no replay begins while a slice of a compaction commits
+
+	mu   sync.Mutex
 	ends map[*page]int64
 }
 
-// begin keeps everything in its place until fix says where the replay ends.
-func (r *replays) begin(p *page) {
+// begin reads the first page, which says where the replay ends.
+func (r *replays) begin(p *page, read func() error) error {
+	r.beginning.RLock()
+	defer r.beginning.RUnlock()
+	err := read()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ends == nil {
 		r.ends = make(map[*page]int64)
 	}
-	r.ends[p] = 0
-}
-
-func (r *replays) fix(p *page) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.ends[p] = p.end
+	return err
 }
 
 func (r *replays) end(p *page) {
@@ -161,11 +172,13 @@ func (r *replays) end(p *page) {
 	delete(r.ends, p)
 }
 
-// bound returns the least of the ends. The caller holds mu.
-func (r *replays) bound() int64 {
-	bound := int64(math.MaxInt64)
+// bound returns the least of the ends, and whether there is any.
+func (r *replays) bound() (bound int64, any bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	bound = math.MaxInt64
 	for _, end := range r.ends {
 		bound = min(bound, end)
 	}
-	return bound
+	return bound, len(r.ends) > 0
 }
