@@ -299,7 +299,7 @@ func TestIntegersFitOrAreRefused(t *testing.T) {
 			fit[uint](f), fit[uint8](f), fit[uint16](f), fit[uint32](f), fit[uint64](f),
 		}
 		rapid.Check(t, func(t *rapid.T) {
-			n, u := rapid.Int64().Draw(t, "n"), uint64(0)
+			n, u := genBoundary.Draw(t, "n"), uint64(0)
 			data, err := signed.Append(nil, n)
 			if n >= 0 && rapid.Bool().Draw(t, "large") {
 				u = uint64(n) | 1<<63
@@ -314,6 +314,12 @@ func TestIntegersFitOrAreRefused(t *testing.T) {
 		})
 	})
 }
+
+// genBoundary generates integers, many of them near the ends of a type.
+var genBoundary = rapid.OneOf(rapid.Int64(), rapid.Custom(func(t *rapid.T) int64 {
+	n := int64(1) << rapid.SampledFrom([]int{7, 8, 15, 16, 31, 32, 62, 63}).Draw(t, "bits")
+	return (n + rapid.Int64Range(-1, 1).Draw(t, "beside")) * rapid.SampledFrom([]int64{1, -1}).Draw(t, "sign")
+}))
 
 // fit checks that bytes which say n, or u if that is not 0, become a T exactly
 // if there is such a T.
