@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestRootRoundTrip(t *testing.T) {
 		at(t, f, []byte("bytes"))
 		at(t, f, []byte{})
 		at(t, f, []byte(nil))
-		at(t, f, []string{"a"})
+		at(t, f, []string{"a", strings.Repeat("long", 1<<20), "b"})
 		at(t, f, map[string]string(nil))
 		at(t, f, map[string]any{"a": "b", "c": nil, "d": true})
 		at(t, f, &part{"a", 1})

@@ -118,7 +118,6 @@ func newMsgPackReader() *msgpackReader {
 func (r *msgpackReader) renew() {
 	r.dec = msgpack.NewDecoder(r)
 	r.dec.SetCustomStructTag("json")
-	r.dec.DisableAllocLimit(true) // the walker has compared lengths with what is there
 }
 
 func (r *msgpackReader) decode(v any) error {
