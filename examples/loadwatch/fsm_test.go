@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/machine"
+	"github.com/edfsm/edfsm/machine/machinetest"
+	"github.com/edfsm/edfsm/sqlitelog"
 	"pgregory.net/rapid"
 )
 
@@ -110,16 +112,56 @@ func TestMoreNeverLeadsLower(t *testing.T) {
 }
 
 func TestAcknowledge(t *testing.T) {
-	warned := State{Level: Warning, Since: noon}
-	acknowledged := State{Level: Warning, Since: noon, Acknowledged: true}
-	for _, s := range []State{{}, {Since: noon}, acknowledged} {
-		if _, err := (watcher{}).Decide(s, Acknowledge{noon}, nil); !errors.Is(err, errNothingToAcknowledge) {
-			t.Errorf("%v: %v", s, err)
+	watch := machinetest.For(t, watcher{})
+	raised := Raised{Warning, Reading{Time: noon, Load: 1}}
+	worse := Raised{Critical, Reading{Time: noon, Load: 2}}
+	cleared := Cleared{Normal, Reading{Time: noon}}
+	ack := Acknowledge{noon.Add(time.Hour)}
+	acked := Acknowledged(ack)
+
+	watch.Given(raised).When(ack).Then(acked).Emitting()
+	watch.Given(raised, acked, worse).When(ack).Then(acked)
+	watch.Given().When(ack).ThenRejected(errNothingToAcknowledge)
+	watch.Given(raised, acked).When(ack).ThenRejected(errNothingToAcknowledge)
+	watch.Given(raised, cleared).When(ack).ThenRejected(errNothingToAcknowledge)
+}
+
+func TestNoticeOfEachChange(t *testing.T) {
+	watch := machinetest.For(t, watcher{})
+	calm, busy := Reading{Time: noon}, Reading{Time: noon, Load: 1}
+
+	watch.Given().When(Sample{busy}).Then(Raised{Warning, busy}).Emitting(Notice{noon, Warning, busy})
+	watch.Given(Raised{Warning, busy}).When(Sample{busy}).Then().Emitting()
+	watch.Given(Raised{Warning, busy}).When(Sample{calm}).Then(Cleared{Normal, calm}).Emitting(Notice{noon, Normal, calm})
+}
+
+func TestWatcherKeepsTheLaws(t *testing.T) {
+	machinetest.TestFSM(t, watcher{}, commands(), nil)
+}
+
+// The log of the program is never compacted, but it could be.
+func TestWatcherCouldBeCompacted(t *testing.T) {
+	key := func(e Event) (string, sqlitelog.KeyOp) {
+		if _, ok := e.(Acknowledged); ok {
+			return "acknowledged", sqlitelog.Keep
 		}
+		return "level", sqlitelog.Keep
 	}
-	if got := play(t, &machine.Memory[Event]{}, Sample{Reading{Time: noon, Load: 1}}, Acknowledge{noon.Add(time.Hour)}); got.state != acknowledged {
-		t.Errorf("%v was acknowledged to %v", warned, got.state)
+	machinetest.TestCompaction(t, watcher{}, key, commands(), nil)
+}
+
+// The log of an afternoon in 2026 still means what it meant.
+func TestRecordedLog(t *testing.T) {
+	events, err := codec.Union(codec.JSON, map[string]Event{ // as in openLog
+		"raised":       Raised{},
+		"cleared":      Cleared{},
+		"acknowledged": Acknowledged{},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	recorded := machinetest.Lines("testdata/afternoon.jsonl", events)
+	machinetest.TestRecording(t, watcher{}, recorded, "testdata/afternoon.golden", nil)
 }
 
 // outcome is what a series of commands has left.
@@ -152,18 +194,16 @@ func play(t rapid.TB, log machine.Log[Event], cmds ...Command) (o outcome) {
 	return o
 }
 
-func drawCommands(t *rapid.T) (cmds []Command) {
-	for i := range rapid.IntRange(0, 30).Draw(t, "commands") {
-		at := noon.Add(time.Duration(i) * time.Second)
+func commands() *rapid.Generator[Command] {
+	return rapid.Custom(func(t *rapid.T) Command {
+		at := noon.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "seconds")) * time.Second)
 		if rapid.IntRange(0, 4).Draw(t, "kind") == 0 {
-			cmds = append(cmds, Acknowledge{at})
-			continue
+			return Acknowledge{at}
 		}
 		r := drawReading(t)
 		r.Time = at
-		cmds = append(cmds, Sample{r})
-	}
-	return cmds
+		return Sample{r}
+	})
 }
 
 func events(t rapid.TB, log machine.Log[Event]) (events []Event) {
@@ -178,7 +218,7 @@ func events(t rapid.TB, log machine.Log[Event]) (events []Event) {
 
 func TestTwoRunsAreOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cmds := drawCommands(t)
+		cmds := rapid.SliceOfN(commands(), 0, 30).Draw(t, "commands")
 		cut := rapid.IntRange(0, len(cmds)).Draw(t, "cut")
 		var one, two machine.Memory[Event]
 		whole := play(t, &one, cmds...)
@@ -193,7 +233,7 @@ func TestTwoRunsAreOne(t *testing.T) {
 
 func TestTwoRunsOverOneFileAreOne(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		cmds := drawCommands(rt)
+		cmds := rapid.SliceOfN(commands(), 0, 30).Draw(rt, "commands")
 		cut := rapid.IntRange(0, len(cmds)).Draw(rt, "cut")
 		db := filepath.Join(t.TempDir(), "two.db")
 		var memory machine.Memory[Event]

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/edfsm/edfsm/machine"
+	"github.com/edfsm/edfsm/machine/machinetest"
 )
 
 const series = `{"time":"2026-01-02T03:04:05Z","load":0.42,"memory":0.31}
@@ -145,32 +146,25 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// brokenLog accepts events up to a number.
-type brokenLog struct {
-	machine.Memory[Event]
-	left int
-}
-
-var errDisk = errors.New("disk on fire")
-
-func (l *brokenLog) Notify(ctx context.Context, events []Event) error {
-	if l.left -= len(events); l.left < 0 {
-		return errDisk
-	}
-	return l.Memory.Notify(ctx, events)
-}
-
 func TestNoNoticeOfWhatIsNotLogged(t *testing.T) {
+	errDisk := errors.New("disk on fire")
+	var kept machine.Memory[Event]
+	log := machinetest.Log(machinetest.FailIf(&kept, func(more []Event) error {
+		if len(events(t, &kept))+len(more) > 1 {
+			return errDisk
+		}
+		return nil
+	}), &kept)
 	var stdout, stderr bytes.Buffer
 	in, feed := io.Pipe()
 	defer feed.Close()
 	go io.WriteString(feed, series)
-	w := newWatch(&brokenLog{left: 1}, &stdout, newConsole(&stderr))
+	w := newWatch(log, &stdout, newConsole(&stderr))
 	if err := w.run(t.Context(), lines(in)); !errors.Is(err, errDisk) {
 		t.Errorf("ended with %v", err)
 	}
-	if strings.Count(stdout.String(), "\n") > 1 {
-		t.Errorf("notices of what is not in the log:\n%s", stdout.String())
+	if got := events(t, &kept); strings.Count(stdout.String(), "\n") != len(got) {
+		t.Errorf("the log has %v, notices:\n%s", got, stdout.String())
 	}
 	if strings.Contains(stderr.String(), "ended") {
 		t.Errorf("told a state that is not in the log: %s", stderr.String())

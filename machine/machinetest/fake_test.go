@@ -14,6 +14,14 @@ func init() { // checks that ought to fail leave no files behind
 	}
 }
 
+// quickly spends little time on shorter histories.
+func quickly(t *testing.T) {
+	f := flag.Lookup("rapid.shrinktime")
+	before := f.Value.String()
+	flag.Set(f.Name, "100ms")
+	t.Cleanup(func() { flag.Set(f.Name, before) })
+}
+
 // fakeT is a test that may fail. What it has to say is in out.
 type fakeT struct {
 	testing.TB

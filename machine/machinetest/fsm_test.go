@@ -76,6 +76,7 @@ func onPlaced(f func(s *shelfState, e placed) machine.Change) broken {
 }
 
 func TestBrokenFSMs(t *testing.T) {
+	quickly(t)
 	evolved, decided := 0, 0
 	for name, c := range map[string]struct {
 		fsm broken
