@@ -109,7 +109,7 @@ func (l *lawful[S, C, E, O]) Evolve(s *S, e E) machine.Change {
 		l.same("an event changed after Decide returned it", l.decided[0], l.decided[0], event)
 		l.decided = l.decided[1:]
 	}
-	before, terminal := text(*s), l.Terminal(*s)
+	before, terminal := text(*s), l.terminal(*s)
 	own := clone(e)
 	change := l.fsm.Evolve(s, own)
 	after := text(*s)
@@ -121,7 +121,7 @@ func (l *lawful[S, C, E, O]) Evolve(s *S, e E) machine.Change {
 		l.broken("Evolve answered with a change that there is not", fmt.Sprintf("      %s\nchange: %d", event, change))
 	case change == machine.Unchanged:
 		l.same("Evolve said Unchanged and changed the state", event, before, after)
-	case terminal && !l.Terminal(*s):
+	case terminal && !l.terminal(*s):
 		l.broken("a terminal state did not stay terminal", fmt.Sprintf("      %s\nbefore: %s\nafter:  %s", event, before, after))
 	default:
 		l.steps = append(l.steps, step{event, change, after})
@@ -145,14 +145,15 @@ func (l *lawful[S, C, E, O]) Init(s S, emit func(O)) {
 }
 
 func (l *lawful[S, C, E, O]) Terminal(s S) bool {
-	fsm, ok := l.fsm.(interface{ Terminal(S) bool })
-	if !ok {
-		return false
-	}
 	before := text(s)
-	terminal := fsm.Terminal(s)
+	terminal := l.terminal(s)
 	l.same("Terminal changed the state", "Terminal", before, text(s))
 	return terminal
+}
+
+func (l *lawful[S, C, E, O]) terminal(s S) bool {
+	fsm, ok := l.fsm.(interface{ Terminal(S) bool })
+	return ok && fsm.Terminal(s)
 }
 
 // checkLogged compares what a batch brought to the log with what Evolve saw:
