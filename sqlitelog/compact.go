@@ -330,6 +330,7 @@ func (p *pass) slice(ctx context.Context, after, through int64, slice sliceFunc)
 	}
 	var done Compaction
 	err = sqlitedb.Update(ctx, c.s.db, func(tx sqlitedb.Tx) (err error) {
+		defer func() { err = c.s.named(err) }()
 		if err := c.s.checkOwner(tx); err != nil {
 			return err
 		}

@@ -178,7 +178,7 @@ func (cfg *Config[E]) complete(name string) (err error) {
 // ctx is obeyed until the transaction begins; then the outcome is waited for.
 func (l *Log[E]) Notify(ctx context.Context, events []E) error {
 	if l.closed.Load() {
-		return l.wrap(ErrClosed)
+		return l.store.named(ErrClosed)
 	}
 	if len(events) == 0 {
 		return nil
@@ -186,7 +186,7 @@ func (l *Log[E]) Notify(ctx context.Context, events []E) error {
 	b := l.batches.Get().(*batch)
 	defer l.batches.Put(b)
 	if err := l.encode(b, events); err != nil {
-		return l.wrap(err)
+		return l.store.named(err)
 	}
 	return l.store.append(ctx, b)
 }
@@ -205,10 +205,6 @@ func (l *Log[E]) encode(b *batch, events []E) (err error) {
 		}
 	}
 	return nil
-}
-
-func (l *Log[E]) wrap(err error) error {
-	return fmt.Errorf("%s: log %q: %w", l.store.db.Path(), l.store.name, err)
 }
 
 // Feed gives the events that were in the log when the iteration began, oldest
@@ -241,7 +237,7 @@ type Entry[E any] struct {
 func (l *Log[E]) Entries(ctx context.Context, from, to int64) iter.Seq2[Entry[E], error] {
 	return func(yield func(Entry[E], error) bool) {
 		if l.closed.Load() {
-			yield(Entry[E]{}, l.wrap(ErrClosed))
+			yield(Entry[E]{}, l.store.named(ErrClosed))
 			return
 		}
 		var events []E
@@ -294,7 +290,7 @@ func (l *Log[E]) Head() int64 { return l.store.head.Load() }
 // that are under way allow. Without Config.Key it does nothing.
 func (l *Log[E]) Compact(ctx context.Context) (Compaction, error) {
 	if l.closed.Load() {
-		return Compaction{}, l.wrap(ErrClosed)
+		return Compaction{}, l.store.named(ErrClosed)
 	}
 	if l.store.compactor == nil {
 		return Compaction{}, nil

@@ -210,7 +210,7 @@ func TestConflict(t *testing.T) {
 	second := open(t, path, sqlitelog.Config[string]{})
 	defer second.Close()
 	for range 2 {
-		if err := first.Notify(t.Context(), []string{"stale"}); !errors.Is(err, sqlitelog.ErrConflict) {
+		if err := first.Notify(t.Context(), []string{"stale"}); !errors.Is(err, sqlitelog.ErrConflict) || !strings.Contains(err.Error(), path) {
 			t.Fatalf("the first owner's append: %v", err)
 		}
 		must(t, second.Notify(t.Context(), []string{"b"}))

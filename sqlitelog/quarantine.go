@@ -9,7 +9,8 @@ import (
 // quarantine moves a record that cannot be read out of the log, whole and with
 // the reason, and reports it.
 func (s *store) quarantine(ctx context.Context, offset int64, reason error) error {
-	err := sqlitedb.Update(ctx, s.db, func(tx sqlitedb.Tx) error {
+	err := sqlitedb.Update(ctx, s.db, func(tx sqlitedb.Tx) (err error) {
+		defer func() { err = s.named(err) }()
 		if err := s.checkOwner(tx); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package sqlitelog
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 	"sync"
@@ -44,11 +43,7 @@ func (s *store) records(ctx context.Context, from, to int64) iter.Seq2[record, e
 }
 
 func (s *store) readPage(ctx context.Context, p *page, first bool) error {
-	err := sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.read(rx, p, first) })
-	if err != nil {
-		return fmt.Errorf("%s: log %q: %w", s.db.Path(), s.name, err)
-	}
-	return nil
+	return sqlitedb.View(ctx, s.db, func(rx sqlitedb.Rx) error { return s.named(s.read(rx, p, first)) })
 }
 
 // page is a part of a log in memory, and where to go on.

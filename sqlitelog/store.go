@@ -103,10 +103,18 @@ func (s *store) checkOwner(tx sqlitedb.Tx) error {
 		return err
 	}
 	if epoch != s.epoch {
-		return fmt.Errorf("log %q: %w", s.name, ErrConflict)
+		return ErrConflict
 	}
 	s.generation = s.file.generation
 	return nil
+}
+
+// named says where an error has happened.
+func (s *store) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: log %q: %w", s.db.Path(), s.name, err)
 }
 
 // append makes the events of a batch durable, all or none.
@@ -114,7 +122,7 @@ func (s *store) append(ctx context.Context, b *batch) error {
 	var last int64
 	err := sqlitedb.Update(ctx, s.db, func(tx sqlitedb.Tx) (err error) {
 		last, err = s.insert(tx, b)
-		return err
+		return s.named(err)
 	})
 	if err != nil {
 		return err
