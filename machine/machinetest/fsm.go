@@ -2,6 +2,7 @@ package machinetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/edfsm/edfsm/machine"
@@ -27,7 +28,7 @@ import (
 // never put to the test is not proved.
 //
 // States are compared in all that they hold, unexported fields too. An empty
-// map or slice counts as nil, and functions count for nothing.
+// map or slice counts as nil, and one function or channel as another.
 func TestFSM[S, C, E, O any](t testing.TB, fsm machine.FSM[S, C, E, O], commands *rapid.Generator[C], events *rapid.Generator[E]) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
@@ -37,8 +38,8 @@ func TestFSM[S, C, E, O any](t testing.TB, fsm machine.FSM[S, C, E, O], commands
 		s := live(t, l, &log, given)
 		l.checkLogged(logged(t.Context(), &log))
 		first, second := replayed(t, fsm, &log), replayed(t, fsm, &log)
-		compare(t, "Evolve is not deterministic: two replays of a log part", first, second)
-		compare(t, "replay is not what was live", l.steps, first)
+		compare(t, "Evolve is not deterministic: two replays of a log part", "first", first, "second", second)
+		compare(t, "replay is not what was live", "live", l.steps, "replay", first)
 		if l.Terminal(s) {
 			l.outlive(&s, given)
 		}
@@ -80,7 +81,7 @@ func history(steps []step) string {
 	for i, s := range steps {
 		lines[i] = s.String()
 	}
-	return "after these events:\n" + numbered(lines)
+	return "after these events:\n" + strings.TrimSuffix(numbered(lines), "\n")
 }
 
 func (l *lawful[S, C, E, O]) same(law, event, before, after string) {
@@ -182,7 +183,7 @@ func replayed[S, C, E, O any](t *rapid.T, fsm machine.FSM[S, C, E, O], log machi
 }
 
 // compare says at which event two runs part.
-func compare(t *rapid.T, law string, a, b []step) {
+func compare(t *rapid.T, law, nameA string, a []step, nameB string, b []step) {
 	t.Helper()
 	i := 0
 	for i < min(len(a), len(b)) && a[i] == b[i] {
@@ -191,16 +192,16 @@ func compare(t *rapid.T, law string, a, b []step) {
 	if i == max(len(a), len(b)) {
 		return
 	}
-	next := func(steps []step) string {
+	next := func(name string, steps, other []step) string {
 		if i == len(steps) {
-			return "nothing more"
+			return name + ": nothing more"
 		}
-		return fmt.Sprintf("%s\n      %v to ", steps[i].event, steps[i].change)
+		state := shorten(steps[i].state)
+		if i < len(other) {
+			state, _ = contrast(steps[i].state, other[i].state)
+		}
+		return fmt.Sprintf("%s:\n      %s\n      %v to %s", name, steps[i].event, steps[i].change, state)
 	}
-	var stateA, stateB string
-	if i < min(len(a), len(b)) {
-		stateA, stateB = contrast(a[i].state, b[i].state)
-	}
-	t.Logf("%s\none:   %s%s\nother: %s%s", history(a[:i]), next(a), stateA, next(b), stateB)
+	t.Logf("%s\n%s\n%s", history(a[:i]), next(nameA, a, b), next(nameB, b, a))
 	t.Fatal(law)
 }
