@@ -8,10 +8,6 @@ import (
 	"github.com/edfsm/edfsm/machine"
 )
 
-type adapterFunc[T any] func(ctx context.Context, items []T) error
-
-func (f adapterFunc[T]) Notify(ctx context.Context, items []T) error { return f(ctx, items) }
-
 // FailNth makes an adapter whose n-th call, counted from 1, fails with an
 // error, and passes nothing on. The other calls go to the given adapter; nil
 // drops their items.
@@ -29,7 +25,7 @@ func FailNth[T any](to machine.Adapter[T], n int, err error) machine.Adapter[T] 
 // returns an error, the call fails with it, and nothing is passed on. nil
 // drops the items of the other calls.
 func FailIf[T any](to machine.Adapter[T], fail func(items []T) error) machine.Adapter[T] {
-	return adapterFunc[T](func(ctx context.Context, items []T) error {
+	return machine.Func(func(ctx context.Context, items []T) error {
 		if err := fail(items); err != nil {
 			return err
 		}
@@ -43,7 +39,7 @@ func FailIf[T any](to machine.Adapter[T], fail func(items []T) error) machine.Ad
 // FailLate is [FailIf] that asks after the items were passed on: the call fails
 // and yet has had its effect, as a commit can whose answer was lost.
 func FailLate[T any](to machine.Adapter[T], fail func(items []T) error) machine.Adapter[T] {
-	return adapterFunc[T](func(ctx context.Context, items []T) error {
+	return machine.Func(func(ctx context.Context, items []T) error {
 		if to != nil {
 			if err := to.Notify(ctx, items); err != nil {
 				return err

@@ -10,6 +10,14 @@ import (
 
 var errFire = errors.New("disk on fire")
 
+func logOf[E any](t testing.TB, events ...E) *machine.Memory[E] {
+	log := new(machine.Memory[E])
+	if err := log.Notify(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
 func runPuts(log machine.Log[event], outputs machine.Adapter[string], boxes ...string) error {
 	ctx := context.Background()
 	m := machine.New(shelf{}, machine.Config[shelfState, event, string]{Log: log, Outputs: outputs, MaxBatch: 1})

@@ -31,14 +31,6 @@ func (f tally) Evolve(s *tallyState, e int) machine.Change {
 	return machine.Updated
 }
 
-func logOf[E any](t testing.TB, events ...E) *machine.Memory[E] {
-	log := new(machine.Memory[E])
-	if err := log.Notify(t.Context(), events); err != nil {
-		t.Fatal(err)
-	}
-	return log
-}
-
 // record writes a golden file.
 func record(t *testing.T, golden string, events ...int) {
 	t.Helper()
