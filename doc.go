@@ -15,6 +15,7 @@
 //	    │     │  internal/sqlitedb    one writer, many readers, group commit
 //	    │   codec          turns values into bytes and back
 //	 machine               what a state machine is, and the loop that runs one
+//	    machinetest        for tests: proves an FSM, its key, its log
 //
 // Imports point down only. machine imports nothing but the standard library
 // and builds where SQLite does not. sqlitelog does not import machine: its log

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/machine"
 	"github.com/edfsm/edfsm/machine/machinetest"
 	"github.com/edfsm/edfsm/sqlitelog"
@@ -152,11 +151,7 @@ func TestWatcherCouldBeCompacted(t *testing.T) {
 
 // The log of an afternoon in 2026 still means what it meant.
 func TestRecordedLog(t *testing.T) {
-	events, err := codec.Union(codec.JSON, map[string]Event{ // as in openLog
-		"raised":       Raised{},
-		"cleared":      Cleared{},
-		"acknowledged": Acknowledged{},
-	})
+	events, err := eventCodec()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,18 @@ import (
 	"github.com/edfsm/edfsm/sqlitelog"
 )
 
-// openLog opens the events of a file, each under its name.
-func openLog(ctx context.Context, db string) (*sqlitelog.Log[Event], error) {
-	events, err := codec.Union(codec.JSON, map[string]Event{
+// eventCodec writes each event under its name.
+func eventCodec() (codec.Codec[Event], error) {
+	return codec.Union(codec.JSON, map[string]Event{
 		"raised":       Raised{},
 		"cleared":      Cleared{},
 		"acknowledged": Acknowledged{},
 	})
+}
+
+// openLog opens the events of a file.
+func openLog(ctx context.Context, db string) (*sqlitelog.Log[Event], error) {
+	events, err := eventCodec()
 	if err != nil {
 		return nil, err
 	}
