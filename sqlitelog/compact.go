@@ -462,12 +462,15 @@ func (p *pass) deadTombstone(r keyRow) bool {
 	return true
 }
 
+// hasKey looks at the row itself. An append that was rolled back may have left
+// its offset in keys, and the offset may since have been given to another key
+// or another log.
 func (c *compactor) hasKey(tx sqlitedb.Tx, offset int64, key string) (bool, error) {
 	for _, query := range []string{
-		"SELECT key = ? FROM log WHERE offset = ?",
-		"SELECT key = ? FROM compacted WHERE offset = ?",
+		"SELECT key = ? AND log = ? FROM log WHERE offset = ?",
+		"SELECT key = ? AND log = ? FROM compacted WHERE offset = ?",
 	} {
-		same, found, err := tx.Int(query, key, offset)
+		same, found, err := tx.Int(query, key, c.s.number, offset)
 		if err != nil || found {
 			return same == 1, err
 		}
