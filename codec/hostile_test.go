@@ -389,6 +389,24 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Types that cannot be too deep are looked at only if they are long.
+func TestLimitsOfFlatTypes(t *testing.T) {
+	eachFormat(t, func(t *testing.T, f codec.Bounded) {
+		few := must(codec.Of[[]bool](f.With(codec.Limits{Elements: 20})))
+		short := must(codec.Of[string](f.With(codec.Limits{Size: 100})))
+		_, err := few.Append(nil, make([]bool, 20))
+		limited(t, "20 elements", err, "")
+		_, err = few.Append(nil, make([]bool, 21))
+		limited(t, "21 elements", err, "elements")
+		_, err = short.Append(nil, repeat("a", 98, ""))
+		limited(t, "98 characters", err, "")
+		_, err = short.Append(nil, repeat("a", 99, ""))
+		limited(t, "99 characters", err, "size")
+		_, err = must(codec.Of[[][][][]bool](f.With(codec.Limits{Depth: 3}))).Append(nil, [][][][]bool{{{{true}}}})
+		limited(t, "4 slices", err, "depth")
+	})
+}
+
 func limited(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	e, _ := errors.AsType[*codec.LimitError](err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/big"
 	"net/netip"
 	"reflect"
@@ -173,6 +174,10 @@ func TestFormatWithoutCodec(t *testing.T) {
 		var got part
 		if err := f.Decode(data, &got); err != nil || got != v {
 			t.Errorf("%v, %v", got, err)
+		}
+		nan := math.NaN()
+		if out, err := f.Append([]byte("kept"), &nan); err == nil || string(out) != "kept" {
+			t.Errorf("NaN: %q, %v", out, err)
 		}
 		if _, err := f.Append(nil, nil); err == nil {
 			t.Error("nothing was encoded")
