@@ -190,11 +190,10 @@ func (r *cborReader) next() (token, error) {
 		return t, nil
 	case cborArray, cborMap:
 		t := token{kind: array, n: arg}
-		room := uint64(r.left())
 		if major == cborMap {
-			t.kind, room = dict, room/2
+			t.kind = dict
 		}
-		if arg > room {
+		if arg > uint64(r.left()) {
 			return t, errShort
 		}
 		return t, nil

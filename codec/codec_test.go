@@ -63,6 +63,7 @@ func TestRootRoundTrip(t *testing.T) {
 		at(t, f, (*part)(nil))
 		at(t, f, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC))
 		at(t, f, any("text"))
+		at(t, f, any(map[string]any{"a": map[string]any{"b": []any{"c"}}}))
 		at(t, f, struct{}{})
 		at(t, f, mood(1))
 		at(t, f, []mood{1, 2})
@@ -107,6 +108,8 @@ func TestRefusedValues(t *testing.T) {
 		refused(t, f, any(make(chan int)))
 		refused(t, f, mood(9))
 	})
+	refused(t, codec.CBOR, cbor.RawMessage("\xfb\x7f\xf8\x00\x00\x00\x00\x00\x00")) // NaN
+	refused(t, codec.MsgPack, msgpack.RawMessage("\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00"))
 	refused(t, codec.JSON, "a\xff")
 	refused(t, codec.JSON, map[string]int{"a\xff": 1})
 	refused(t, codec.CBOR, any(map[int]int{1: 1})) // a map in an interface is decoded with keys of text

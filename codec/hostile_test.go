@@ -119,6 +119,10 @@ func TestBombs(t *testing.T) {
 			"two billion cells of a million": "\x9a\x77\x35\x94\x00" + repeat("\xa0", 1_000_000, ""),
 			"the same key":                   sameKey[&codec.CBOR],
 			"a key twice, ways apart":        "\xa3\x61a\x01\x61b\x02\x61a\x03",
+			"NaN":                            "\xfb\x7f\xf8\x00\x00\x00\x00\x00\x00",
+			"infinity":                       "\xf9\x7c\x00",
+			"array without length":           "\x9f\xff",
+			"text without length":            "\x7f\xff",
 		},
 		&codec.MsgPack: {
 			"nested arrays":                  repeat("\x91", deep, ""),
@@ -138,7 +142,10 @@ func TestBombs(t *testing.T) {
 			"the same key":            sameKey[&codec.MsgPack],
 			"a key twice, ways apart": "\x83\xa1a\x01\xa1b\x02\xa1a\x03",
 			"a number twice":          "\x82\x01\x01\xd3\x00\x00\x00\x00\x00\x00\x00\x01\x02",
+			"a negative number twice": "\x82\xff\x01\xd0\xff\x02",
 			"a byte without meaning":  "\xc1",
+			"NaN":                     "\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00",
+			"infinity":                "\xca\x7f\x80\x00\x00",
 		},
 	}
 	for f, named := range bombs {
@@ -275,6 +282,39 @@ func TestIntegerAsBytes(t *testing.T) {
 	for _, f := range []codec.Bounded{codec.CBOR, codec.CBOR.With(codec.Limits{Depth: 9})} {
 		if err := must(codec.Of[int64](f)).Decode([]byte("\xc2\x42\x01\x00"), &n); err != nil || n != 256 {
 			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
+// A text is a time with the tag of a time or without one.
+func TestTimeWithAnotherTag(t *testing.T) {
+	decode := into[time.Time](codec.CBOR)
+	for tag, want := range map[string]bool{"": true, "\xc0": true, "\xc5": false} {
+		if err := decode([]byte(tag + "\x742026-01-02T03:04:05Z")); (err == nil) != want {
+			t.Errorf("tag %q: %v", tag, err)
+		}
+	}
+}
+
+// meddling changes the library's encoder and decoder for all that comes later.
+type meddling struct{ N int }
+
+func (meddling) EncodeMsgpack(enc *msgpack.Encoder) error {
+	enc.UseArrayEncodedStructs(true)
+	return enc.EncodeInt(1)
+}
+
+func (v *meddling) DecodeMsgpack(dec *msgpack.Decoder) error {
+	dec.DisallowUnknownFields(true)
+	return dec.Decode(&v.N)
+}
+
+func TestTypeThatMeddles(t *testing.T) {
+	for range 10 {
+		at(t, codec.MsgPack, meddling{1})
+		at(t, codec.MsgPack, part{"a", 1})
+		if err := into[struct{}](codec.MsgPack)([]byte("\x81\xa1a\x01")); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -429,7 +469,8 @@ func TestLimitsOutOfRange(t *testing.T) {
 // something else.
 func TestJSONText(t *testing.T) {
 	decode := into[map[string]string](codec.JSON)
-	for _, bad := range []string{"\xff", "é\xc3", `\ud800`, `\ud800x`, `\ud800A`, `\udc00\ud800`, `\udc00`} {
+	for _, bad := range []string{"\xff", "é\xc3", `\ud800`, `\ud800x`, `\ud800\u0041`, `\udc00\ud800`, `\udc00`,
+		`\udc00\udc00`, `\ud800\ud800`, `\ud800\ue000`, `\ud800\n`} {
 		for _, form := range []string{`{"a":"%s"}`, `{"%s":"a"}`} {
 			if err := decode(fmt.Appendf(nil, form, bad)); err == nil {
 				t.Errorf("%q was decoded in %s", bad, form)

@@ -31,7 +31,7 @@ var msgpackWire = &wire{
 	frame:    msgpackFrame{},
 	append:   appendMsgPack,
 	doubtful: mayHaveNaN,
-	walkers:  sync.Pool{New: func() any { return &walker{in: newMsgPackReader(), unique: true} }},
+	walkers:  sync.Pool{New: func() any { return &walker{in: &msgpackReader{dec: msgpack.NewDecoder(nil)}, unique: true} }},
 }
 
 // isNamedByteArray finds the arrays that the library copies as if their elements
@@ -57,18 +57,15 @@ func (e *msgpackEncoder) WriteByte(c byte) error {
 	return nil
 }
 
-var msgpackEncoders = sync.Pool{New: func() any {
-	e := new(msgpackEncoder)
-	e.enc = msgpack.NewEncoder(e)
-	e.enc.SetCustomStructTag("json")
-	e.enc.UseCompactInts(true)
-	e.enc.SetSortMapKeys(true)
-	return e
-}}
+var msgpackEncoders = sync.Pool{New: func() any { return &msgpackEncoder{enc: msgpack.NewEncoder(nil)} }}
 
 func appendMsgPack(dst []byte, v any) ([]byte, error) {
 	e := msgpackEncoders.Get().(*msgpackEncoder)
 	e.dst = dst
+	e.enc.Reset(e) // types that encode themselves may have changed its options
+	e.enc.SetCustomStructTag("json")
+	e.enc.UseCompactInts(true)
+	e.enc.SetSortMapKeys(true)
 	err := e.enc.Encode(v)
 	out := e.dst
 	e.dst = nil
@@ -109,21 +106,12 @@ type msgpackReader struct {
 	dec *msgpack.Decoder
 }
 
-func newMsgPackReader() *msgpackReader {
-	r := new(msgpackReader)
-	r.renew()
-	return r
-}
-
-func (r *msgpackReader) renew() {
-	r.dec = msgpack.NewDecoder(r)
-	r.dec.SetCustomStructTag("json")
-}
-
 func (r *msgpackReader) decode(v any) error {
 	r.i = 0
+	r.dec.Reset(r) // types that decode themselves may have changed its options
+	r.dec.SetCustomStructTag("json")
 	if err := r.dec.Decode(v); err != nil {
-		r.renew() // the old one may still be recording
+		r.dec = msgpack.NewDecoder(nil) // the old one may still be recording
 		return err
 	}
 	if r.left() > 0 {
@@ -245,11 +233,7 @@ func (r *msgpackReader) content(kind tokenKind, n uint64) (token, error) {
 }
 
 func (r *msgpackReader) container(kind tokenKind, n uint64) (token, error) {
-	room := uint64(r.left())
-	if kind == dict {
-		room /= 2
-	}
-	if n > room {
+	if n > uint64(r.left()) {
 		return token{}, errShort
 	}
 	return token{kind: kind, n: n}, nil

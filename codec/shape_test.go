@@ -91,6 +91,7 @@ func TestTypesThatAreRefused(t *testing.T) {
 		{all, ".M[key]", builds[struct{ M map[bool]int }]},
 		{all, ".M[key]", builds[struct{ M map[part]int }]},
 		{all, ".M[key]", builds[struct{ M map[any]int }]},
+		{all, ".M[key]", builds[struct{ M map[time.Time]int }]},
 		{all, ".M[]", builds[struct{ M map[string]event }]},
 		{all, ".P", builds[struct{ P **int }]},
 		{all, "selfPointer", builds[selfPointer]},
