@@ -444,7 +444,11 @@ func (p *pass) dead(tx sqlitedb.Tx, r keyRow) (bool, error) {
 		p.c.dead.Add(1) // for the next sweep
 		return false, nil
 	}
-	return p.c.hasKey(tx, newest, r.key.text)
+	same, err := p.c.hasKey(tx, newest, r.key.text)
+	if !same {
+		p.c.dead.Add(1) // a newer event may still come
+	}
+	return same, err
 }
 
 // deadTombstone keeps a tombstone that a replay may still need, which has come by

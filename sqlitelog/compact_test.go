@@ -270,6 +270,34 @@ func TestCompactKeeps(t *testing.T) {
 	}
 }
 
+// An append that failed has named a newest event that there is not. The older
+// one must stay, and go with the tombstone that comes at last.
+func TestCompactAfterFailedAppend(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	log := open(t, path, sqlitelog.Config[put]{Key: putKey, HighWater: 1000, LowWater: 1})
+	defer log.Close()
+	compact := func(want map[string]int) {
+		t.Helper()
+		_, err := log.Compact(t.Context())
+		must(t, err)
+		if got := fold(events(t, log)); !maps.Equal(got, want) {
+			t.Errorf("the log leads to %v, want %v", got, want)
+		}
+	}
+	must(t, log.Notify(t.Context(), []put{{Key: "k", Value: 1}, {Value: 1}}))
+	compact(map[string]int{"k": 1, "": 1})
+	shell(t, path, "CREATE TRIGGER injected BEFORE INSERT ON log WHEN NEW.key IS NULL BEGIN SELECT RAISE(ABORT, 'injected'); END")
+	if err := log.Notify(t.Context(), []put{{Key: "k", Delete: true}, {Value: 1}}); err == nil {
+		t.Fatal("the append did not fail")
+	}
+	shell(t, path, "DROP TRIGGER injected")
+	must(t, log.Notify(t.Context(), []put{{Value: 1}}))
+	compact(map[string]int{"k": 1, "": 2})
+	must(t, log.Notify(t.Context(), []put{{Key: "k", Delete: true}, {Value: 1}}))
+	compact(map[string]int{"": 3})
+	compact(map[string]int{"": 3})
+}
+
 // The log is kept bounded without being asked, and its file gets smaller when
 // it is.
 func TestCompactUpkeep(t *testing.T) {

@@ -72,7 +72,8 @@ type Config[E any] struct {
 	// only the newest needs to be kept; an event with the key "" is always
 	// kept. nil: nothing is ever deleted. The state must not depend on what
 	// may go: machine/machinetest can prove that. The key of an event is
-	// stored with it when it is appended.
+	// stored with it when it is appended, so a log is to have its Key from the
+	// start: a tombstone does not find older events that have none.
 	Key func(E) (key string, op KeyOp)
 
 	// HighWater is the number of events in the table log above which it is
