@@ -26,7 +26,12 @@ func Shrink(ctx context.Context, db *DB, keep float64) error {
 			if more = free > int64(keep*float64(pages)); !more {
 				return nil
 			}
-			return tx.Exec(shrinkStep)
+			if err := tx.Exec(shrinkStep); err != nil {
+				return err
+			}
+			left, _, err := tx.Int("PRAGMA freelist_count")
+			more = left < free // else the file was made without auto_vacuum
+			return err
 		})
 		if err != nil {
 			return err

@@ -237,9 +237,8 @@ func (db *DB) end() error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s: %w: %w", db.path, ErrUncertain, err)
-	db.fail(err)
-	return db.rollback(err)
+	db.fail(fmt.Errorf("commit: %w", err)) // later calls wrote nothing, so they are not uncertain
+	return db.rollback(fmt.Errorf("%s: %w: %w", db.path, ErrUncertain, err))
 }
 
 // rollback undoes the transaction, if there still is one, and returns cause.
