@@ -148,6 +148,7 @@ func (b *shaper) shape(t reflect.Type, at spot) (*shape, error) {
 		if err := b.checkKey(t.Key(), at.alone("[key]", false)); err != nil {
 			return nil, err
 		}
+		s.key = plainShape(t.Key())
 		s.elem, err = b.shape(t.Elem(), at.alone("[]", false))
 	case reflect.Struct:
 		s.kind, s.byName = reflect.Struct, make(map[string]int)

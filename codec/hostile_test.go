@@ -67,7 +67,7 @@ func bounded(t testing.TB, input []byte, f func() error) error {
 func decodersOf(f codec.Format) []func([]byte) error {
 	return []func([]byte) error{
 		into[hostile](f), into[any](f), into[[]any](f), into[[]cell](f), into[map[string]int](f), into[map[string]any](f),
-		into[map[string]string](f), into[map[uint8]cell](f), into[string](f), into[[]string](f), into[[]byte](f), into[[8]byte](f),
+		into[map[string]string](f), into[map[uint8]cell](f), into[map[int8]int8](f), into[string](f), into[[]string](f), into[[]byte](f), into[[8]byte](f),
 		into[list](f), into[*tree](f), into[time.Time](f), into[[]time.Time](f), into[int8](f), into[float32](f), into[struct{}](f),
 		into[struct{ Other int }](f), into[mood](f), into[netip.Addr](f),
 	}
@@ -334,22 +334,25 @@ func TestTypeThatWritesTwoValues(t *testing.T) {
 func TestIntegersFitOrAreRefused(t *testing.T) {
 	eachFormat(t, func(t *testing.T, f codec.Bounded) {
 		signed, unsigned := must(codec.Of[int64](f)), must(codec.Of[uint64](f))
-		fits := []func(*rapid.T, []byte, int64, uint64){
+		signedKeys, unsignedKeys := must(codec.Of[map[int64]bool](f)), must(codec.Of[map[uint64]bool](f))
+		fits := []func(t *rapid.T, data, asKey []byte, n int64, u uint64){
 			fit[int](f), fit[int8](f), fit[int16](f), fit[int32](f), fit[int64](f),
 			fit[uint](f), fit[uint8](f), fit[uint16](f), fit[uint32](f), fit[uint64](f),
 		}
 		rapid.Check(t, func(t *rapid.T) {
 			n, u := genBoundary.Draw(t, "n"), uint64(0)
 			data, err := signed.Append(nil, n)
+			asKey, err2 := signedKeys.Append(nil, map[int64]bool{n: true})
 			if n >= 0 && rapid.Bool().Draw(t, "large") {
 				u = uint64(n) | 1<<63
 				data, err = unsigned.Append(nil, u)
+				asKey, err2 = unsignedKeys.Append(nil, map[uint64]bool{u: true})
 			}
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
 			}
 			for _, fit := range fits {
-				fit(t, data, n, u)
+				fit(t, data, asKey, n, u)
 			}
 		})
 	})
@@ -362,10 +365,10 @@ var genBoundary = rapid.OneOf(rapid.Int64(), rapid.Custom(func(t *rapid.T) int64
 }))
 
 // fit checks that bytes which say n, or u if that is not 0, become a T exactly
-// if there is such a T.
-func fit[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 | uint64](f codec.Format) func(*rapid.T, []byte, int64, uint64) {
-	c := must(codec.Of[T](f))
-	return func(t *rapid.T, data []byte, n int64, u uint64) {
+// if there is such a T, by themselves and as the key of a map.
+func fit[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 | uint64](f codec.Format) func(t *rapid.T, data, asKey []byte, n int64, u uint64) {
+	c, keys := must(codec.Of[T](f)), must(codec.Of[map[T]bool](f))
+	return func(t *rapid.T, data, asKey []byte, n int64, u uint64) {
 		want := T(n)
 		exists := int64(want) == n && (want < 0) == (n < 0)
 		if u != 0 {
@@ -373,11 +376,13 @@ func fit[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 |
 			exists = uint64(want) == u && want > 0
 		}
 		var got T
-		switch err := c.Decode(data, &got); {
-		case !exists && err == nil:
-			t.Fatalf("%d, %d became the %T %d", n, u, got, got)
-		case exists && (err != nil || got != want):
-			t.Fatalf("%d, %d became the %T %d, %v", n, u, got, got, err)
+		var gotKey map[T]bool
+		err, errKey := c.Decode(data, &got), keys.Decode(asKey, &gotKey)
+		switch {
+		case !exists && (err == nil || errKey == nil):
+			t.Fatalf("%d, %d became the %T %d, %v and %v, %v", n, u, got, got, err, gotKey, errKey)
+		case exists && (err != nil || errKey != nil || got != want || !gotKey[want]):
+			t.Fatalf("%d, %d became the %T %d, %v and %v, %v", n, u, got, got, err, gotKey, errKey)
 		}
 	}
 }

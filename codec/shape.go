@@ -16,6 +16,7 @@ type shape struct {
 	max    uint64       // of integers: the largest
 	below  uint64       // of integers: how many are negative
 	elem   *shape       // of Slice (also arrays) and Map
+	key    *shape       // of Map
 	fields []field      // of Struct, as they are written
 	byName map[string]int
 }

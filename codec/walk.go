@@ -249,11 +249,14 @@ func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
 	case s == nil:
 	case s.kind == reflect.Map:
 		value = s.elem
-	case s.kind == reflect.Interface:
-		if k.kind != text {
-			return nil, errors.New("map in an interface has a key that is not text")
+		if k.kind.whole() {
+			err = s.key.admits(k)
 		}
+	case s.kind == reflect.Interface:
 		value = s
+		if k.kind != text {
+			err = errors.New("map in an interface has a key that is not text")
+		}
 	case s.kind == reflect.Struct:
 		i := s.field(w.data[k.lo:k.hi], w.folds)
 		if 0 <= i && i < 64 {
@@ -262,6 +265,9 @@ func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
 		if i >= 0 {
 			value = s.fields[i].shape
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	if k.kind >= array {
 		return value, w.token(k, nil, depth) // for the library to judge
