@@ -114,6 +114,7 @@ func TestRefusedValues(t *testing.T) {
 	refused(t, codec.JSON, map[string]int{"a\xff": 1})
 	refused(t, codec.CBOR, any(map[int]int{1: 1})) // a map in an interface is decoded with keys of text
 	refused(t, codec.MsgPack, any(map[int]int{1: 1}))
+	refused(t, codec.MsgPack, any(map[string]any{"a": []any{map[int]int{1: 1}}}))
 	at(t, codec.CBOR, "a\xff")
 	at(t, codec.MsgPack, map[string]int8{"a\xff": 1})
 }

@@ -208,6 +208,7 @@ func TestWrongElements(t *testing.T) {
 		refuses(t, into[[]string](*f), data)
 	}
 	refuses(t, into[hostile](codec.JSON), `{"CELLS":[`+repeat("0,", many, "0]}")) // which encoding/json takes for cells
+	refuses(t, into[map[string]int8](codec.MsgPack), "\x81\xa1a\xcd\x01\x2c")
 	refuses(t, into[hostile](codec.MsgPack), "\x81\xa5named\xc7\x05\x00\xdf\x77\x35\x94\x00")
 }
 
@@ -294,6 +295,15 @@ func TestTimeWithAnotherTag(t *testing.T) {
 			t.Errorf("tag %q: %v", tag, err)
 		}
 	}
+}
+
+// The first of several tags is free.
+func TestNestedTags(t *testing.T) {
+	decode, few := into[any](codec.CBOR), into[any](codec.CBOR.With(codec.Limits{Depth: 6}))
+	limited(t, "65 tags", decode([]byte(repeat("\xc6", 65, "\x00"))), "")
+	limited(t, "66 tags", decode([]byte(repeat("\xc6", 66, "\x00"))), "depth")
+	limited(t, "7 tags", few([]byte(repeat("\xc6", 7, "\x00"))), "")
+	limited(t, "8 tags", few([]byte(repeat("\xc6", 8, "\x00"))), "depth")
 }
 
 // meddling changes the library's encoder and decoder for all that comes later.
