@@ -131,7 +131,7 @@ func (b *shaper) shape(t reflect.Type, at spot) (*shape, error) {
 		}
 		return b.shape(t.Elem(), at.alone("", true))
 	}
-	s := new(shape)
+	s := newShape(reflect.Invalid)
 	b.made[place{t, at.addressable}] = s
 	var err error
 	switch t.Kind() {
@@ -159,6 +159,7 @@ func (b *shaper) shape(t reflect.Type, at spot) (*shape, error) {
 	default:
 		err = b.refuse(at, "a %s cannot be encoded", t.Kind())
 	}
+	s.kinds = s.accepted()
 	return s, err
 }
 
@@ -166,14 +167,18 @@ func (b *shaper) shape(t reflect.Type, at spot) (*shape, error) {
 func plainShape(t reflect.Type) *shape {
 	switch t.Kind() {
 	case reflect.Bool, reflect.String:
-		return &shape{kind: t.Kind()}
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		half := uint64(1) << (t.Bits() - 1)
-		return &shape{kind: reflect.Int64, max: half - 1, below: half}
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return &shape{kind: reflect.Uint64, max: math.MaxUint64 >> (64 - t.Bits())}
+		return newShape(t.Kind())
 	case reflect.Float32, reflect.Float64:
-		return &shape{kind: reflect.Float64}
+		return newShape(reflect.Float64)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		s := newShape(reflect.Int64)
+		s.below = 1 << (t.Bits() - 1)
+		s.max = s.below - 1
+		return s
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		s := newShape(reflect.Uint64)
+		s.max, s.below = math.MaxUint64>>(64-t.Bits()), 0
+		return s
 	}
 	return nil
 }

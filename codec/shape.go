@@ -13,8 +13,9 @@ import (
 // A nil shape stands for anything at all.
 type shape struct {
 	kind   reflect.Kind // Int64 for all signed, Uint64 for all unsigned, Float64 for both
-	max    uint64       // of integers: the largest
-	below  uint64       // of integers: how many are negative
+	kinds  kinds        // what its first token may be
+	max    uint64       // the largest integer that fits
+	below  uint64       // how many negative integers fit
 	elem   *shape       // of Slice (also arrays) and Map
 	key    *shape       // of Map
 	fields []field      // of Struct, as they are written
@@ -28,7 +29,13 @@ type field struct {
 }
 
 // scalar is the shape of what is written as text or the like, by its own code.
-var scalar = new(shape)
+var scalar = newShape(reflect.Invalid)
+
+func newShape(kind reflect.Kind) *shape {
+	s := &shape{kind: kind, max: math.MaxUint64, below: math.MaxUint64}
+	s.kinds = s.accepted()
+	return s
+}
 
 // unbounded is the nesting of what may contain itself, or anything.
 const unbounded = math.MaxInt
@@ -57,39 +64,53 @@ func (s *shape) nesting(known map[*shape]int) int {
 	return n
 }
 
-// admits compares a token with the shape that is expected. It lets through
-// what only the library can judge.
-func (s *shape) admits(t token) error {
-	if s == nil || t.kind == null || t.kind == tag {
-		return nil
+// kinds is a set of kinds of tokens.
+type kinds uint16
+
+func kindsOf(list ...tokenKind) (k kinds) {
+	for _, kind := range list {
+		k |= 1 << kind
 	}
-	fits := true
+	return k | 1<<null | 1<<tag // which every value may be
+}
+
+// accepted are the tokens that a value of shape s may start with, and that the
+// library has to judge.
+func (s *shape) accepted() kinds {
 	switch s.kind {
-	case reflect.Int64, reflect.Uint64:
-		if t.kind == integer && t.n > s.max || t.kind == negative && t.n >= s.below {
-			return errRange
-		}
-		fits = t.kind.number() || t.kind == other
 	case reflect.Bool:
-		fits = t.kind == boolean || t.kind == other
-	case reflect.Float64:
-		fits = t.kind.number() || t.kind == other
+		return kindsOf(boolean, other)
+	case reflect.Int64, reflect.Uint64, reflect.Float64:
+		return kindsOf(integer, negative, fraction, other)
 	case reflect.String:
-		fits = t.kind == text || t.kind == blob || t.kind == other
+		return kindsOf(text, blob, other)
 	case reflect.Slice:
-		fits = t.kind == array || (t.kind == text || t.kind == blob) && s.elem.mayBeByte()
+		if s.elem.mayBeByte() {
+			return kindsOf(array, text, blob)
+		}
+		return kindsOf(array)
 	case reflect.Map, reflect.Struct:
-		fits = t.kind == dict
+		return kindsOf(dict)
 	}
-	if !fits {
-		return fmt.Errorf("%s in place of %s", t.kind, s.kind)
+	return 1<<16 - 1
+}
+
+// admits compares a token with the shape that is expected. It is small enough
+// to be inlined; refusal says why not.
+func (s *shape) admits(t token) bool {
+	return s == nil || s.kinds>>t.kind&1 != 0 && (t.kind != integer || t.n <= s.max) && (t.kind != negative || t.n < s.below)
+}
+
+func (s *shape) refusal(t token) error {
+	if s.kinds>>t.kind&1 != 0 {
+		return errRange
 	}
-	return nil
+	return fmt.Errorf("%s in place of %s", t.kind, s.kind)
 }
 
 // mayBeByte says that slices of s may be written as bytes or text.
 func (s *shape) mayBeByte() bool {
-	return s == nil || s == scalar || s.max == math.MaxUint8
+	return s == nil || s.kind == reflect.Invalid || s.kind == reflect.Uint64 && s.max == math.MaxUint8
 }
 
 // field returns the number of the field that is written as name, or -1.

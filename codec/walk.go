@@ -76,8 +76,6 @@ const (
 
 func (k tokenKind) whole() bool { return k == integer || k == negative }
 
-func (k tokenKind) number() bool { return k.whole() || k == fraction }
-
 func (k tokenKind) String() string {
 	return [...]string{"null", "bool", "integer", "negative integer", "number", "text", "bytes", "extension", "array", "map", "tag"}[k]
 }
@@ -132,13 +130,16 @@ func (w *walker) value(s *shape, depth int) error {
 	if err != nil {
 		return err
 	}
+	if t.kind < array && s.admits(t) {
+		return nil
+	}
 	return w.token(t, s, depth)
 }
 
 // token goes on with a value that starts with t and stands inside depth others.
 func (w *walker) token(t token, s *shape, depth int) error {
-	if err := s.admits(t); err != nil {
-		return err
+	if !s.admits(t) {
+		return s.refusal(t)
 	}
 	switch {
 	case t.kind < array:
@@ -249,8 +250,8 @@ func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
 	case s == nil:
 	case s.kind == reflect.Map:
 		value = s.elem
-		if k.kind.whole() {
-			err = s.key.admits(k)
+		if k.kind.whole() && !s.key.admits(k) {
+			err = s.key.refusal(k)
 		}
 	case s.kind == reflect.Interface:
 		value = s
