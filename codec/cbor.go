@@ -31,10 +31,13 @@ var cborWire = &wire{
 		// Positions do not survive a change of the struct.
 		unsound: []string{"toarray", "toindefarray"},
 	},
-	frame:   cborFrame{},
-	append:  appendCBOR,
-	alone:   decodeCBORAlone,
-	walkers: sync.Pool{New: func() any { return &walker{in: new(cborReader)} }},
+	frame:  cborFrame{},
+	append: appendCBOR,
+	alone:  decodeCBORAlone,
+	walkers: sync.Pool{New: func() any {
+		r := new(cborReader)
+		return &walker{in: r, cursor: &r.cursor}
+	}},
 }
 
 var (

@@ -24,9 +24,12 @@ var jsonWire = &wire{
 		pairs:  []pair{jsonPair, textPair},
 		native: []reflect.Type{timeType, reflect.TypeFor[big.Int](), reflect.TypeFor[json.Number]()},
 	},
-	frame:   jsonFrame{},
-	append:  appendJSON,
-	walkers: sync.Pool{New: func() any { return &walker{in: new(jsonReader), folds: true} }},
+	frame:  jsonFrame{},
+	append: appendJSON,
+	walkers: sync.Pool{New: func() any {
+		r := new(jsonReader)
+		return &walker{in: r, cursor: &r.cursor, folds: true}
+	}},
 }
 
 // jsonEncoder lets a json.Encoder, which writes once per value, append to a

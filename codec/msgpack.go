@@ -31,7 +31,10 @@ var msgpackWire = &wire{
 	frame:    msgpackFrame{},
 	append:   appendMsgPack,
 	doubtful: mayHaveNaN,
-	walkers:  sync.Pool{New: func() any { return &walker{in: &msgpackReader{dec: msgpack.NewDecoder(nil)}, unique: true} }},
+	walkers: sync.Pool{New: func() any {
+		r := &msgpackReader{dec: msgpack.NewDecoder(nil)}
+		return &walker{in: r, cursor: &r.cursor, unique: true}
+	}},
 }
 
 // isNamedByteArray finds the arrays that the library copies as if their elements

@@ -12,13 +12,10 @@ import (
 // reader splits the bytes of one format into tokens, and hands them to the
 // library once they have been seen.
 type reader interface {
-	reset(data []byte)
 	// decode has the library decode all the bytes.
 	decode(v any) error
 	// left is the number of bytes not read.
 	left() int
-	// skip goes past b if the next bytes are b.
-	skip(b []byte) bool
 	// next reads the start of a value: for an array or a map without what
 	// is in it.
 	next() (token, error)
@@ -29,7 +26,8 @@ type reader interface {
 	more(kind tokenKind, first bool) (bool, error)
 }
 
-// cursor is the part of a reader that all have in common.
+// cursor is the part of a reader that all have in common, and that a walker
+// calls without an interface.
 type cursor struct {
 	data []byte
 	i    int
@@ -39,6 +37,7 @@ func (c *cursor) reset(data []byte) { c.data, c.i = data, 0 }
 
 func (c *cursor) left() int { return len(c.data) - c.i }
 
+// skip goes past b if the next bytes are b.
 func (c *cursor) skip(b []byte) bool {
 	if !bytes.HasPrefix(c.data[c.i:], b) {
 		return false
@@ -93,19 +92,19 @@ var (
 // notice: what a walker has seen costs the decoder a bounded amount of memory
 // for each byte.
 type walker struct {
-	in     reader
-	unique bool // refuse duplicate keys
-	folds  bool // names of fields match in any case
-	data   []byte
-	keys   []key // of the maps that are open
+	in      reader
+	*cursor       // the reader's
+	unique  bool  // refuse duplicate keys
+	folds   bool  // names of fields match in any case
+	keys    []key // of the maps that are open
 
 	depth    int    // the limit
 	elements uint64 // the limit
 }
 
 func (w *walker) walk(data []byte, s *shape, l Limits) error {
-	w.data, w.depth, w.elements = data, l.Depth, uint64(l.Elements)
-	w.in.reset(data)
+	w.depth, w.elements = l.Depth, uint64(l.Elements)
+	w.reset(data)
 	if err := w.value(s, 0); err != nil {
 		return err
 	}
@@ -117,8 +116,7 @@ func (w *walker) walk(data []byte, s *shape, l Limits) error {
 
 // release lets go of the data.
 func (w *walker) release() {
-	w.data = nil
-	w.in.reset(nil)
+	w.reset(nil)
 	w.keys = w.keys[:0]
 	if cap(w.keys) > 4096 {
 		w.keys = nil // one large map shall not be paid for ever
@@ -238,7 +236,7 @@ type keysSeen struct {
 
 // key reads a key and returns the shape of its value.
 func (w *walker) key(s *shape, seen *keysSeen, depth int) (*shape, error) {
-	if s != nil && seen.next < len(s.fields) && seen.next < 64 && w.in.skip(s.fields[seen.next].encoded) {
+	if s != nil && seen.next < len(s.fields) && seen.next < 64 && w.skip(s.fields[seen.next].encoded) {
 		return w.fieldKey(s, seen.next, seen)
 	}
 	k, err := w.in.key()
