@@ -206,6 +206,7 @@ func TestWrongElements(t *testing.T) {
 	} {
 		refuses(t, into[[]cell](*f), data)
 		refuses(t, into[[]string](*f), data)
+		refuses(t, into[list](*f), data)
 	}
 	refuses(t, into[hostile](codec.JSON), `{"CELLS":[`+repeat("0,", many, "0]}")) // which encoding/json takes for cells
 	refuses(t, into[map[string]int8](codec.MsgPack), "\x81\xa1a\xcd\x01\x2c")
