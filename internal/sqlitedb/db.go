@@ -46,16 +46,22 @@ var (
 // DB is one open SQLite file. It may be used concurrently.
 type DB struct {
 	path     string
+	name     string // absolute, or what SQLite calls a database in memory
 	logger   *slog.Logger
 	readOnly bool
+	foreign  bool          // somebody else runs checkpoints
 	readers  *sqlitex.Pool // nil: opened exclusively, conn is for all
 
 	// writer is the right to use conn: whoever has sent to it has the
 	// connection until he receives.
-	writer   chan struct{}
-	conn     *sqlite.Conn // nil when it had to be given up
-	tx       uint64       // number of transactions begun
-	walTried int          // pages in the WAL when the last checkpoint was run
+	writer    chan struct{}
+	conn      *sqlite.Conn // nil when it had to be given up
+	tx        uint64       // number of transactions begun
+	walLooked uint64       // tx when the WAL was looked at
+	walTried  int          // pages in the WAL when the last checkpoint was run
+	walFound  int          // pages in the WAL when the file was opened
+	places    []place      // of the file, and of what is beside it
+	owesWAL   bool         // the file was moved, and a reader has held up what was to be copied back
 
 	mu      sync.Mutex
 	forming *group // callers that wait for the next transaction
@@ -66,12 +72,13 @@ type DB struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	work  sync.WaitGroup       // the goroutines started by Go
-	stops []context.CancelFunc // and what ends them
+	open    context.Context // ends when Close begins
+	endOpen context.CancelFunc
+	work    sync.WaitGroup // the goroutines started by Go
 }
 
 // Path returns the name of the file as it was opened.
-func (db *DB) Path() string { return db.path }
+func Path(db *DB) string { return db.path }
 
 // usable returns why the database cannot be used, if so.
 func (db *DB) usable() error {
@@ -113,19 +120,31 @@ func (db *DB) close() error {
 	db.work.Wait()
 	db.drain()
 	defer func() { <-db.writer }()
-	var errs []error
+	keeper, err := db.keepWAL()
+	errs := []error{err}
 	if db.readers != nil {
 		errs = append(errs, db.readers.Close())
 	}
-	if db.conn != nil && !db.hasFailed() {
-		_, err := runCheckpoint(db.conn)
-		errs = append(errs, err)
+	if db.conn != nil {
+		errs = append(errs, db.lookLast())
 	}
 	errs = append(errs, db.closeWriter())
+	if keeper != nil {
+		errs = append(errs, keeper.Close())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%s: close: %w", db.path, err)
 	}
 	return nil
+}
+
+// abandon closes what was opened of a database that cannot be.
+func (db *DB) abandon() (err error) {
+	db.endOpen()
+	if db.readers != nil {
+		err = db.readers.Close()
+	}
+	return errors.Join(err, db.closeWriter())
 }
 
 func (db *DB) hasFailed() bool {
@@ -149,9 +168,7 @@ func (db *DB) refuse() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.closed = true
-	for _, stop := range db.stops {
-		stop()
-	}
+	db.endOpen()
 }
 
 // drain takes the writer once no accepted update is left.
@@ -171,14 +188,15 @@ func (db *DB) drain() {
 // Go runs fn in a goroutine that stop, or Close at the latest, ends through
 // ctx and waits for.
 func Go(db *DB, fn func(ctx context.Context)) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(db.open)
 	done := make(chan struct{})
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.closed {
+	if db.closed { // nobody waits for work any more
 		cancel()
+		close(done)
+		return func() {}
 	}
-	db.stops = append(db.stops, cancel)
 	db.work.Go(func() {
 		defer close(done)
 		fn(ctx)
@@ -188,6 +206,13 @@ func Go(db *DB, fn func(ctx context.Context)) (stop func()) {
 		<-done
 	}
 }
+
+// WALFound returns how many pages were in the WAL when the file was opened for
+// writing: of a process that has ended without closing it, or has it open.
+func WALFound(db *DB) int { return db.walFound }
+
+// Lifetime returns a context that ends when Close begins.
+func Lifetime(db *DB) context.Context { return db.open }
 
 // Logger returns where the parts of a file report to; never nil.
 func Logger(db *DB) *slog.Logger { return db.logger }

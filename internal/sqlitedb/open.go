@@ -1,16 +1,17 @@
 package sqlitedb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -41,17 +42,30 @@ const (
 	// busyTimeout is how long a connection waits for a lock of another process.
 	busyTimeout = 10 * time.Second
 
+	// busyPause is how soon the writer asks for the lock again. SQLite itself
+	// backs off to 100 ms, and so never gets it beside a busy process.
+	busyPause = 500 * time.Microsecond
+
 	readerCount = 4
+
+	// MaxValue is the most bytes that what is stored in a row may have, but for
+	// maxBeside bytes more.
+	MaxValue  = 256 << 20
+	maxBeside = 1 << 20
 
 	// minFileSize is SQLite's smallest page. SQLite takes anything shorter for
 	// an empty file and would write over it.
 	minFileSize = 512
+
+	// maxPath is what SQLite takes on Unix, with what it adds to a name.
+	maxPath = 512
 )
 
 // Open opens the database at path and makes it if there is none. The file is
 // made with mode 0600; its folder must exist and be writable, as SQLite keeps
 // two more files there while the database is open. The path is a plain file
-// name. ":memory:" means a database in memory that only this handle sees.
+// name. ":memory:" means a database in memory that only this handle sees, and is
+// opened exclusively.
 //
 // A file that is not ours is left as it is.
 func Open(ctx context.Context, path string, opts Options) (_ *DB, err error) {
@@ -73,29 +87,54 @@ func Open(ctx context.Context, path string, opts Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if path == ":memory:" { // it has no WAL, and so readers would hold up the writer
+		opts.Exclusive = true
+	}
 	db := &DB{
 		path:     path,
+		name:     name,
 		logger:   opts.Logger,
 		readOnly: opts.ReadOnly,
+		foreign:  opts.ForeignCheckpoints,
 		writer:   make(chan struct{}, 1),
 		parts:    make(map[string]any),
 	}
+	db.open, db.endOpen = context.WithCancel(context.WithoutCancel(ctx))
+	if err := db.connect(ctx, flags, opts); err != nil {
+		return nil, errors.Join(explain(err), db.abandon())
+	}
+	return db, nil
+}
+
+// connect opens the connections. After an error some may be open.
+func (db *DB) connect(ctx context.Context, flags sqlite.OpenFlags, opts Options) (err error) {
+	if filepath.IsAbs(db.name) {
+		if err := db.remember(db.name); err != nil {
+			return err
+		}
+	}
 	if !opts.ReadOnly {
-		if db.conn, err = openWriter(name, flags, opts); err != nil {
-			return nil, explain(err)
+		if db.conn, err = openWriter(ctx, db.name, flags, opts); err != nil {
+			return err
+		}
+		if err := db.settleWAL(); err != nil {
+			return err
 		}
 	}
 	if !opts.Exclusive {
-		if db.readers, err = openReaders(name, flags&^sqlite.OpenCreate); err != nil {
-			return nil, errors.Join(explain(err), db.closeWriter())
+		if db.readers, err = db.openReaders(flags &^ sqlite.OpenCreate); err != nil {
+			return err
 		}
 	}
 	if opts.ReadOnly {
 		if err := View(ctx, db, ours); err != nil {
-			return nil, errors.Join(explain(err), db.Close())
+			return err
 		}
 	}
-	return db, nil
+	if err := db.rememberBeside(opts.Exclusive); err != nil {
+		return err
+	}
+	return db.moved() // meanwhile
 }
 
 var memoryCount atomic.Int64
@@ -106,26 +145,44 @@ func locate(path string, opts Options) (name string, flags sqlite.OpenFlags, err
 	if opts.Exclusive && opts.ReadOnly {
 		return "", 0, errors.New("a file cannot be opened both exclusively and read-only")
 	}
+	if opts.Exclusive && opts.ForeignCheckpoints {
+		return "", 0, errors.New("a file that is opened exclusively has no foreign checkpoints")
+	}
 	if path == ":memory:" {
+		if opts.ReadOnly {
+			return "", 0, errors.New("a file in memory cannot be opened read-only")
+		}
 		name := fmt.Sprintf("file:/edfsm-%d?vfs=memdb", memoryCount.Add(1))
 		return name, sqlite.OpenReadWrite | sqlite.OpenCreate | sqlite.OpenURI, nil
 	}
-	if path == "" || strings.ContainsRune(path, 0) {
-		return "", 0, errors.New("not a file name")
-	}
-	// An absolute path has no chance of being taken for a URI.
-	name, err = filepath.Abs(path)
+	name, err = absolute(path)
 	if err != nil {
 		return "", 0, err
 	}
 	if err := createFile(name, opts.ReadOnly); err != nil {
 		return "", 0, err
 	}
-	flags = sqlite.OpenReadWrite
-	if opts.ReadOnly {
-		flags = sqlite.OpenReadOnly
+	flags = sqlite.OpenReadOnly
+	if !opts.ReadOnly {
+		flags = sqlite.OpenReadWrite
+		if err := mayWrite(name); err != nil { // else SQLite opens it for reading, without a word
+			return "", 0, fmt.Errorf("%w: the file must be writable: %w", fs.ErrPermission, err)
+		}
 	}
 	return name, flags, checkUntouched(name)
+}
+
+// absolute returns a path that has no chance of being taken for a URI or a
+// database in memory.
+func absolute(path string) (string, error) {
+	if path == "" || path == ":memory:" || strings.ContainsRune(path, 0) {
+		return "", fmt.Errorf("%w: not a file name", fs.ErrInvalid)
+	}
+	name, err := filepath.Abs(path)
+	if err == nil && len(name)+len(journalSuffix) > maxPath {
+		err = fmt.Errorf("%w: %d bytes, and SQLite takes %d", syscall.ENAMETOOLONG, len(name), maxPath-len(journalSuffix))
+	}
+	return name, err
 }
 
 // createFile makes an empty file unless there is one, or unless a reader asks. It never opens an
@@ -141,20 +198,55 @@ func createFile(name string, readOnly bool) error {
 			return fmt.Errorf("%w: it is not a regular file", ErrNotDatabase)
 		case info.Size() > 0 && info.Size() < minFileSize:
 			return fmt.Errorf("%w: it has %d bytes", ErrNotDatabase, info.Size())
+		case info.Size() == 0:
+			real, err := RealPath(name)
+			if err != nil {
+				return reason(err)
+			}
+			return notLost(real)
 		}
 		return nil
 	}
-	if readOnly || !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return reason(err)
 	}
+	if bad := cmp.Or(hasRoom(name), notLost(name)); bad != nil || readOnly {
+		return cmp.Or(bad, reason(err))
+	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if errors.Is(err, fs.ErrExist) { // made meanwhile, or a link to nothing
+		_, err = os.Stat(name)
+		return reason(err)
 	}
 	if err != nil {
 		return reason(err)
 	}
 	return f.Close()
+}
+
+// hasRoom refuses a name to which nothing can be added.
+func hasRoom(name string) error {
+	_, err := os.Stat(name + journalSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return reason(err)
+}
+
+// notLost refuses a file that is empty or not there if its WAL still is: SQLite
+// would delete that, with the newest of what was in the file.
+func notLost(name string) error {
+	used, err := hasBytes(name + walSuffix)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !used {
+		return nil
+	}
+	if err != nil {
+		return reason(err)
+	}
+	if info, err := os.Stat(name); err == nil && info.Size() > 0 { // by now
+		return nil
+	}
+	return fmt.Errorf("%w: %s, but the file is gone or empty", ErrUnclean, filepath.Base(name)+walSuffix)
 }
 
 // reason is the error without the path, which Open names.
@@ -165,20 +257,21 @@ func reason(err error) error {
 	return err
 }
 
-// checkUntouched refuses a file that is plainly not ours, through a connection
-// that leaves no trace: it takes the file for one that nobody writes, and so
-// neither locks it nor opens its WAL. What it cannot tell, ours does, later.
+// checkUntouched refuses a file that is plainly not ours, and leaves no trace.
+// What it cannot tell, ours does, later.
 func checkUntouched(name string) error {
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(name), RawQuery: "immutable=1"}
-	if !strings.HasPrefix(uri.Path, "/") { // C:/…
-		uri.Path = "/" + uri.Path
-	}
-	conn, err := sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly, sqlite.OpenURI)
+	conn, err := openImmutable(name)
 	if err != nil {
 		return explain(err)
 	}
 	err = explain(ours(Rx{conn}))
-	if !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNotDatabase) {
+	switch {
+	case errors.Is(err, ErrNotDatabase): // or it was torn when it was made, which SQLite undoes
+		hot, unknown := isHot(name + journalSuffix)
+		if hot || unknown != nil && !errors.Is(unknown, fs.ErrNotExist) {
+			err = nil
+		}
+	case !errors.Is(err, ErrForeign):
 		err = nil
 	}
 	return errors.Join(err, conn.Close())
@@ -186,30 +279,25 @@ func checkUntouched(name string) error {
 
 // ours refuses a database that is neither empty nor one of ours.
 func ours(rx Rx) error {
-	id, _, err := rx.Int("PRAGMA application_id")
-	if err != nil {
-		return err
-	}
-	if id == applicationID {
+	// Both of one moment, as somebody else may be making the tables just now.
+	const query = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)"
+	return rx.Each(query, func(stmt *sqlite.Stmt) error {
+		id, tables := stmt.ColumnInt64(0), stmt.ColumnInt64(1)
+		if id != applicationID && (id != 0 || tables != 0) {
+			return fmt.Errorf("%w: application_id is %#x, with %d tables and indexes", ErrForeign, uint32(id), tables)
+		}
 		return nil
-	}
-	tables, _, err := rx.Int("SELECT count(*) FROM sqlite_schema")
-	if err != nil {
-		return err
-	}
-	if id != 0 || tables != 0 {
-		return fmt.Errorf("%w: application_id is %#x, with %d tables and indexes", ErrForeign, uint32(id), tables)
-	}
-	return nil
+	})
 }
 
-func openWriter(name string, flags sqlite.OpenFlags, opts Options) (*sqlite.Conn, error) {
+func openWriter(ctx context.Context, name string, flags sqlite.OpenFlags, opts Options) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(name, flags)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetBusyTimeout(busyTimeout)
-	if err := setUpWriter(conn, flags&sqlite.OpenURI != 0, opts); err != nil {
+	conn.SetBusyTimeout(0) // see begin
+	err = patiently(ctx, time.Now().Add(busyTimeout), func() error { return setUpWriter(conn, flags&sqlite.OpenURI != 0, opts) })
+	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
@@ -246,23 +334,53 @@ func setUpWriter(conn *sqlite.Conn, inMemory bool, opts Options) error {
 	}
 	for _, pragma := range []string{
 		synchronous,
+		"PRAGMA fullfsync = ON", // on macOS a sync without it stops at the disk's cache
+		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA temp_store = MEMORY",
-		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
+		"PRAGMA wal_autocheckpoint = 0",       // see checkpoint.go
+		"PRAGMA journal_size_limit = 8192000", // see checkpoint.go
 	} {
 		if err := exec(conn, pragma); err != nil {
 			return err
 		}
 	}
-	return nil
+	return bound(conn)
 }
 
-func openReaders(name string, flags sqlite.OpenFlags) (*sqlitex.Pool, error) {
-	return sqlitex.NewPool(name, sqlitex.PoolOptions{
+// bound limits the memory of a connection: SQLite's is not Go's, so GOMEMLIMIT
+// does not see it.
+func bound(conn *sqlite.Conn) error {
+	conn.Limit(sqlite.LimitLength, MaxValue+maxBeside)
+	return exec(conn, "PRAGMA cache_size = -2000") // KiB, as is SQLite's default
+}
+
+// patiently tries again as long as another process is in the way, until a
+// deadline, and leaves with ctx.
+func patiently(ctx context.Context, deadline time.Time, try func() error) error {
+	for {
+		err := try()
+		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w: %w", ErrBusy, err)
+		}
+		if err := Rest(ctx, busyPause); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) openReaders(flags sqlite.OpenFlags) (*sqlitex.Pool, error) {
+	return sqlitex.NewPool(db.name, sqlitex.PoolOptions{
 		Flags:    flags,
 		PoolSize: readerCount,
 		PrepareConn: func(conn *sqlite.Conn) error {
+			if err := db.moved(); err != nil { // it would open another WAL
+				return err
+			}
 			conn.SetBusyTimeout(busyTimeout)
-			return exec(conn, "PRAGMA query_only = ON")
+			return errors.Join(bound(conn), exec(conn, "PRAGMA query_only = ON"))
 		},
 	})
 }
@@ -272,10 +390,14 @@ func explain(err error) error {
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultNotADB:
 		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
+	case sqlite.ResultCorrupt:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultPerm, sqlite.ResultAuth:
 		return fmt.Errorf("%w: the file and its folder must be writable: %w", fs.ErrPermission, err)
 	case sqlite.ResultBusy:
-		return fmt.Errorf("%w: %w", ErrBusy, err)
+		if !errors.Is(err, ErrBusy) {
+			return fmt.Errorf("%w: %w", ErrBusy, err)
+		}
 	}
 	return err
 }

@@ -17,8 +17,16 @@ type Options struct {
 	// Update is refused with ErrReadOnly.
 	ReadOnly bool
 
+	// ForeignCheckpoints leaves it to somebody else, such as Litestream, to copy
+	// the WAL back. This handle never does, nor does SQLite when it is closed. If
+	// nobody does, the WAL grows without end; the logger is told. After a sync of
+	// the WAL that failed, a power cut may damage the file until the WAL was copied
+	// back and begun anew; otherwise that is done when the file is opened.
+	ForeignCheckpoints bool
+
 	// Logger is told of checkpoints that are late and of a file that was given
-	// up. nil: silent.
+	// up, and by the parts of the file of what they say. It may be told while the
+	// file is held, so its handler must not use the file. nil: silent.
 	Logger *slog.Logger
 }
 

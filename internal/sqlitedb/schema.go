@@ -14,11 +14,14 @@ type Part struct {
 	Schema  []string // statements that make the tables
 }
 
+// ErrNoPart: a file that was opened for reading only has no such tables.
+var ErrNoPart = errors.New("the file has no such tables")
+
 // Ensure makes the tables of a part unless they are there. A file in which
 // they have another version is left as it is, with [ErrSchema].
 func Ensure(ctx context.Context, db *DB, part Part) error {
-	err := View(ctx, db, func(rx Rx) error { return part.check(rx) })
-	if errors.Is(err, errNoPart) {
+	err := View(ctx, db, func(rx Rx) error { return part.Check(rx) })
+	if errors.Is(err, ErrNoPart) && !db.readOnly {
 		err = Update(ctx, db, part.create)
 	}
 	if errors.Is(err, ErrSchema) {
@@ -27,23 +30,22 @@ func Ensure(ctx context.Context, db *DB, part Part) error {
 	return err
 }
 
-var errNoPart = errors.New("no such part")
-
-// check returns nil if the part is there in this version.
-func (p Part) check(rx Rx) error {
+// Check returns nil if the part is there in this version, [ErrNoPart] if it is
+// not there.
+func (p Part) Check(rx Rx) error {
 	_, exists, err := rx.Int("SELECT 1 FROM sqlite_schema WHERE name = 'edfsm_schema'")
 	if err != nil {
 		return err
 	}
 	if !exists {
-		return errNoPart
+		return ErrNoPart
 	}
 	version, exists, err := rx.Int("SELECT version FROM edfsm_schema WHERE part = ?", p.Name)
 	if err != nil {
 		return err
 	}
 	if !exists {
-		return errNoPart
+		return ErrNoPart
 	}
 	if version != p.Version {
 		return fmt.Errorf("%w: part %q has version %d, this program knows %d", ErrSchema, p.Name, version, p.Version)
@@ -52,7 +54,7 @@ func (p Part) check(rx Rx) error {
 }
 
 func (p Part) create(tx Tx) error {
-	if err := p.check(tx.Rx); !errors.Is(err, errNoPart) {
+	if err := p.Check(tx.Rx); !errors.Is(err, ErrNoPart) {
 		return err // somebody else was faster
 	}
 	if err := tx.Exec(fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {

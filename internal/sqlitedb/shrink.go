@@ -43,7 +43,7 @@ func Shrink(ctx context.Context, db *DB, keep float64) error {
 	return nil
 }
 
-// rest leaves the writer to others for a while.
+// Rest leaves the writer to others for a while.
 func Rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

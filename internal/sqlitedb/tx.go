@@ -44,8 +44,8 @@ func (rx Rx) Text(query string, args ...any) (s string, ok bool, err error) {
 }
 
 // Each calls scan for each row of the statement.
-func (rx Rx) Each(query string, scan func(*sqlite.Stmt) error) error {
-	stmt, err := rx.conn.Prepare(query)
+func (rx Rx) Each(query string, scan func(*sqlite.Stmt) error, args ...any) error {
+	stmt, err := bind(rx.conn, query, args)
 	if err != nil {
 		return err
 	}
@@ -111,28 +111,42 @@ func View(ctx context.Context, db *DB, fn func(Rx) error) error {
 	if err := db.usable(); err != nil {
 		return err
 	}
+	if db.readOnly { // else whoever writes looks around
+		if err := db.lookAround(); err != nil {
+			return db.usable()
+		}
+	}
 	conn, put, err := db.takeReader(ctx)
 	if err != nil {
 		return cmp.Or(ctx.Err(), db.usable(), err)
 	}
 	defer put()
-	if err = exec(conn, "BEGIN"); err == nil {
-		err = fn(Rx{conn})
-		conn.SetInterrupt(nil) // else ROLLBACK would be refused; it also resets the statements
-		if !conn.AutocommitEnabled() {
-			if rollback := exec(conn, "ROLLBACK"); rollback != nil {
-				db.fail(rollback)
-				err = errors.Join(err, rollback)
-			}
-		}
-	}
+	err = db.view(conn, fn)
 	if err != nil && sqlite.ErrCode(err) == sqlite.ResultInterrupt {
 		return cmp.Or(ctx.Err(), db.usable(), err)
 	}
 	return err
 }
 
-// takeReader returns a connection whose statements end with ctx.
+func (db *DB) view(conn *sqlite.Conn, fn func(Rx) error) (err error) {
+	if err := exec(conn, "BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		conn.SetInterrupt(nil) // else ROLLBACK would be refused; it also resets the statements
+		if conn.AutocommitEnabled() {
+			return
+		}
+		if rollback := exec(conn, "ROLLBACK"); rollback != nil {
+			db.fail(rollback)
+			err = errors.Join(err, rollback)
+		}
+	}()
+	return fn(Rx{conn})
+}
+
+// takeReader returns a connection whose statements end with ctx, and with the
+// database.
 func (db *DB) takeReader(ctx context.Context) (conn *sqlite.Conn, put func(), err error) {
 	if db.readers != nil {
 		conn, err = db.readers.Take(ctx)
@@ -147,9 +161,13 @@ func (db *DB) takeReader(ctx context.Context) (conn *sqlite.Conn, put func(), er
 		<-db.writer
 		return nil, nil, fmt.Errorf("%s: %w", db.path, ErrClosed)
 	}
-	db.conn.SetInterrupt(ctx.Done())
+	both, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(db.open, cancel)
+	db.conn.SetInterrupt(both.Done())
 	return db.conn, func() {
 		db.conn.SetInterrupt(nil)
+		stop()
+		cancel()
 		<-db.writer
 	}, nil
 }

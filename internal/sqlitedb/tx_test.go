@@ -3,6 +3,7 @@ package sqlitedb
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"zombiezen.com/go/sqlite"
@@ -72,6 +73,21 @@ func TestViewKeepsError(t *testing.T) {
 	}
 }
 
+// A statement that fails on its way has not come to its end.
+func TestEachKeepsError(t *testing.T) {
+	db := openTemp(t)
+	n := 0
+	err := View(t.Context(), db, func(rx Rx) error {
+		return rx.Each("SELECT 1 UNION ALL SELECT abs(-9223372036854775807 - 1)", func(*sqlite.Stmt) error {
+			n++
+			return nil
+		})
+	})
+	if n != 1 || sqlite.ErrCode(err) != sqlite.ResultError {
+		t.Errorf("after %d rows: %v", n, err)
+	}
+}
+
 // ":memory:" is one database for all connections of a handle, and another for
 // each handle.
 func TestMemory(t *testing.T) {
@@ -87,27 +103,55 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// The WAL does not grow without end, and what was in it is in the file.
-func TestCheckpoint(t *testing.T) {
+// A reader that panics gives its connection back fit for the next one.
+func TestViewPanics(t *testing.T) {
 	db := openTemp(t)
-	most := 0
-	for i := range int64(3000) {
-		err := Update(t.Context(), db, func(tx Tx) error {
-			return tx.Exec("INSERT INTO item(n, value) VALUES(?, hex(zeroblob(2000)))", i)
+	for range 2 * readerCount {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was lost")
+				}
+			}()
+			View(t.Context(), db, func(rx Rx) error {
+				if _, _, err := rx.Int("SELECT count(*) FROM item"); err != nil {
+					t.Error(err)
+				}
+				panic("in a view")
+			})
+		}()
+	}
+	if err := Update(t.Context(), db, insert(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := items(t, db); len(got) != 1 {
+		t.Errorf("stored %v", got)
+	}
+}
+
+// Close ends a reader, also one that has the only connection.
+func TestCloseInterrupts(t *testing.T) {
+	for name, opts := range map[string]Options{"shared": {}, "exclusive": {Exclusive: true}} {
+		t.Run(name, func(t *testing.T) {
+			db, err := Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reading, ended := make(chan struct{}), make(chan error, 1)
+			go func() {
+				ended <- View(t.Context(), db, func(rx Rx) error {
+					close(reading)
+					_, _, err := rx.Int("WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM endless) SELECT count(*) FROM endless")
+					return err
+				})
+			}()
+			<-reading
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-ended; !errors.Is(err, ErrClosed) {
+				t.Errorf("the reader ended with %v", err)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		wal, err := walStatus(db.conn, "PRAGMA wal_checkpoint(NOOP)")
-		if err != nil {
-			t.Fatal(err)
-		}
-		most = max(most, wal.pages)
-	}
-	if most < checkpointPages || most > 2*checkpointPages {
-		t.Errorf("the WAL had up to %d pages", most)
-	}
-	if got := items(t, db); len(got) != 3000 {
-		t.Errorf("stored %d", len(got))
 	}
 }

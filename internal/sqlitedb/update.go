@@ -7,18 +7,17 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-
-	"zombiezen.com/go/sqlite"
+	"time"
 )
 
 // Update runs fn in the next write transaction and returns when its changes
 // are durable. An error of fn undoes what fn did, and nothing else, and is
 // returned. fn may run more than once and must leave no trace but through tx;
-// statements it has stepped must have run to their end.
+// unless it fails, statements it has stepped must have run to their end.
 //
 // Callers that wait for the writer share one transaction. A caller whose ctx
-// ends while it waits leaves with ctx's error, and nothing was written; once
-// its transaction has begun it stays for the outcome.
+// ends while it waits leaves with ctx's error, and nothing was written; once fn
+// runs it stays for the outcome.
 //
 // Errors other than [ErrUncertain] mean that nothing was written.
 func Update(ctx context.Context, db *DB, fn func(Tx) error) error {
@@ -28,7 +27,7 @@ func Update(ctx context.Context, db *DB, fn func(Tx) error) error {
 	if db.readOnly {
 		return fmt.Errorf("%s: %w", db.path, ErrReadOnly)
 	}
-	m := &member{fn: fn}
+	m := &member{fn: fn, patience: time.Now().Add(busyTimeout)}
 	g, leads, err := db.join(m)
 	if err != nil {
 		return err
@@ -48,27 +47,35 @@ func Update(ctx context.Context, db *DB, fn func(Tx) error) error {
 	}
 	select {
 	case db.writer <- struct{}{}:
+		defer func() { <-db.writer }()
 	case <-ctx.Done():
 		db.leave(g, m, true)
 		return ctx.Err()
 	}
-	db.serve(g)
+	tx, err := db.begin(ctx, m.patience)
+	if err != nil && (ctx.Err() != nil || errors.Is(err, ErrBusy)) { // others may wait longer
+		db.leave(g, m, true)
+		return cmp.Or(ctx.Err(), err)
+	}
+	db.serve(ctx, g, tx, err)
 	return m.err
 }
 
 // group is the callers that share a transaction. The first to come leads: it
-// waits for the writer, takes the group and commits for all. The idea is
-// LevelDB's writer queue.
+// waits for the writer and for other processes, runs them and commits for all.
+// The idea is LevelDB's writer queue.
 type group struct {
 	members []*member
-	taken   bool
+	taken   int           // how many of them run, or have
+	begun   time.Time     // when the first was
 	lead    chan struct{} // holds one: the right to lead, given on by a leader who left
 	done    chan struct{} // closed when the members' errors are set
 }
 
 type member struct {
-	fn  func(Tx) error
-	err error
+	fn       func(Tx) error
+	patience time.Time // until when to wait for another process
+	err      error
 }
 
 // join adds m to the group that waits for the writer, and reports whether m
@@ -88,14 +95,14 @@ func (db *DB) join(m *member) (g *group, leads bool, err error) {
 	return g, leads, nil
 }
 
-// leave takes m out of its group, unless the group was taken.
+// leave takes m out of its group, unless it was taken.
 func (db *DB) leave(g *group, m *member, leads bool) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if g.taken {
+	i := slices.Index(g.members, m)
+	if i < g.taken {
 		return false
 	}
-	i := slices.Index(g.members, m)
 	g.members = slices.Delete(g.members, i, i+1)
 	if len(g.members) == 0 {
 		db.forming = nil
@@ -105,94 +112,103 @@ func (db *DB) leave(g *group, m *member, leads bool) bool {
 	return true
 }
 
-// serve commits a group, wakes it, and hands the writer on.
-func (db *DB) serve(g *group) {
-	defer func() { <-db.writer }()
-	members := db.take(g)
+// serve commits a group in the transaction that was begun, or fails it if none
+// could be, and wakes it.
+func (db *DB) serve(ctx context.Context, g *group, tx Tx, begun error) {
 	func() {
 		defer close(g.done)
-		db.commit(members)
+		db.commit(ctx, g, tx, begun)
 	}()
 	db.checkpointIfDue()
 }
 
-// take closes the group. It first lets callers that were just woken by the
-// commit before come back: otherwise they fall into two alternating halves.
+// A transaction that others join without end ends all the same.
+const (
+	maxMembers = 4096
+	joinTime   = 10 * time.Millisecond
+)
+
+// take returns the members that have joined since it was called last. Without
+// any it closes the group, for good; but first it lets callers that were just
+// woken by the commit before come back: otherwise they fall into two alternating
+// halves.
 func (db *DB) take(g *group) []*member {
-	for size, round := 0, 0; ; round++ {
+	for yielded := false; ; yielded = true {
 		db.mu.Lock()
-		if len(g.members) == size || round == 8 {
-			g.taken = true
-			db.forming = nil
-			db.mu.Unlock()
-			return g.members
+		joined := g.members[g.taken:]
+		g.taken = len(g.members)
+		if g.begun.IsZero() {
+			g.begun = time.Now()
 		}
-		size = len(g.members)
+		if len(joined) == 0 && yielded || g.taken >= maxMembers || time.Since(g.begun) > joinTime {
+			db.shutLocked(g)
+		}
 		db.mu.Unlock()
+		if len(joined) > 0 || yielded {
+			return joined
+		}
 		runtime.Gosched()
 	}
 }
 
+// shut closes a group and returns its members.
+func (db *DB) shut(g *group) []*member {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.shutLocked(g)
+}
+
+func (db *DB) shutLocked(g *group) []*member {
+	if db.forming == g {
+		db.forming = nil
+	}
+	g.taken = len(g.members)
+	return g.members
+}
+
 var errPanic = errors.New("an update panicked")
 
-// commit runs the members in one transaction and sets their errors.
-func (db *DB) commit(members []*member) {
+// commit runs the members in a transaction and sets their errors.
+func (db *DB) commit(ctx context.Context, g *group, tx Tx, begun error) {
 	err := errPanic
 	defer func() {
 		if err == errPanic {
 			db.fail(err)
 			err = db.rollback(err)
 		}
-		for _, m := range members {
+		for _, m := range db.shut(g) {
 			m.err = cmp.Or(err, m.err)
 		}
 	}()
-	if err = db.usableForWriter(); err == nil {
-		err = errPanic
-		err = db.runTogether(members)
+	if begun != nil {
+		err = begun
+		return
 	}
-	if err == errRunApart {
-		err = errPanic
-		err = db.runApart(members)
+	again, outcome := db.runTogether(g, tx)
+	if again {
+		outcome = db.runApart(ctx, db.shut(g))
 	}
+	err = outcome
 }
-
-// usableForWriter allows what was accepted before Close.
-func (db *DB) usableForWriter() error {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.failed != nil {
-		return fmt.Errorf("%s: %w: %w", db.path, ErrFailed, db.failed)
-	}
-	return nil
-}
-
-var errRunApart = errors.New("a member failed")
 
 // runTogether is the usual case: no member fails, so none needs a savepoint,
-// which costs as much as half an insert.
-func (db *DB) runTogether(members []*member) error {
-	tx, err := db.begin()
-	if err != nil {
-		return err
-	}
-	for _, m := range members {
-		if err := m.fn(tx); err != nil {
-			if len(members) > 1 && !db.conn.AutocommitEnabled() {
-				err = errRunApart
+// which costs as much as half an insert. Members join until all have run. It
+// reports whether the members are to be run again, apart.
+func (db *DB) runTogether(g *group, tx Tx) (again bool, err error) {
+	for members := db.take(g); len(members) > 0; members = db.take(g) {
+		for _, m := range members {
+			if err := m.fn(tx); err != nil {
+				again = len(db.shut(g)) > 1 && !db.conn.AutocommitEnabled()
+				return again, db.rollback(err)
 			}
-			return db.rollback(err)
 		}
 	}
-	return db.end()
+	return false, db.end()
 }
 
 // runApart runs each member in a savepoint and undoes those that fail.
-func (db *DB) runApart(members []*member) error {
-	if db.conn == nil { // the rollback before has failed
-		return db.usableForWriter()
-	}
-	tx, err := db.begin()
+func (db *DB) runApart(ctx context.Context, members []*member) error {
+	tx, err := db.begin(context.WithoutCancel(ctx), time.Now().Add(busyTimeout))
 	if err != nil {
 		return err
 	}
@@ -213,6 +229,7 @@ func (db *DB) savepoint(tx Tx, m *member) error {
 		if db.conn.AutocommitEnabled() { // SQLite has rolled everything back: disk full, I/O, memory
 			return m.err
 		}
+		db.resetStatements()
 		if err := tx.Exec("ROLLBACK TO member"); err != nil {
 			return err
 		}
@@ -220,12 +237,19 @@ func (db *DB) savepoint(tx Tx, m *member) error {
 	return tx.Exec("RELEASE member")
 }
 
-func (db *DB) begin() (Tx, error) {
+// begin waits for a process that is writing. It allows what was accepted before
+// Close. No ctx ever reaches the connection: an interrupt would end what others
+// do on it.
+func (db *DB) begin(ctx context.Context, patience time.Time) (Tx, error) {
+	db.mu.Lock()
+	failed := db.failed
+	db.mu.Unlock()
+	if failed != nil {
+		return Tx{}, fmt.Errorf("%s: %w: %w", db.path, ErrFailed, failed)
+	}
 	db.tx++
-	if err := exec(db.conn, "BEGIN IMMEDIATE"); err != nil {
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy {
-			err = fmt.Errorf("%w: %w", ErrBusy, err)
-		}
+	err := patiently(ctx, patience, func() error { return exec(db.conn, "BEGIN IMMEDIATE") })
+	if err != nil {
 		return Tx{}, fmt.Errorf("%s: begin: %w", db.path, err)
 	}
 	return Tx{Rx{db.conn}, db.tx}, nil
@@ -247,6 +271,7 @@ func (db *DB) rollback(cause error) error {
 	if db.conn.AutocommitEnabled() {
 		return cause
 	}
+	db.resetStatements()
 	err := exec(db.conn, "ROLLBACK")
 	if err == nil {
 		return cause
@@ -255,3 +280,8 @@ func (db *DB) rollback(cause error) error {
 	db.fail(err)
 	return errors.Join(cause, err, db.closeWriter())
 }
+
+// resetStatements ends what a member that has failed was reading. Else the
+// connection keeps its snapshot beyond the transaction, and can neither begin
+// another, once somebody else has written, nor copy the WAL back.
+func (db *DB) resetStatements() { db.conn.SetInterrupt(nil) }

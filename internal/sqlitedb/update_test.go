@@ -1,6 +1,7 @@
 package sqlitedb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 	"zombiezen.com/go/sqlite"
@@ -169,6 +171,142 @@ func TestUpdateLeave(t *testing.T) {
 	}
 }
 
+// Who comes while others run shares their transaction, unless one of them fails
+// and all are run apart; who leaves before it runs writes nothing.
+func TestUpdateJoins(t *testing.T) {
+	errBad := errors.New("bad member")
+	for _, c := range []struct {
+		name         string
+		bad, leaves  bool
+		stored       []int64
+		transactions uint64
+	}{
+		{"all is well", false, false, []int64{1, 2, 3}, 1},
+		{"the first fails", true, false, []int64{2, 3}, 2},
+		{"the last leaves", false, true, []int64{1, 2}, 1},
+		{"both", true, true, []int64{2}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := openTemp(t)
+				before := db.tx
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				var errs [4]error
+				var wg sync.WaitGroup
+				joined := false
+				errs[1] = Update(t.Context(), db, func(tx Tx) error {
+					if !joined {
+						joined = true
+						wg.Go(func() { errs[2] = Update(t.Context(), db, insert(2)) })
+						wg.Go(func() { errs[3] = Update(ctx, db, insert(3)) })
+						synctest.Wait()
+						if c.leaves {
+							leave()
+							synctest.Wait()
+						}
+					}
+					if err := insert(1)(tx); err != nil || !c.bad {
+						return err
+					}
+					return errBad
+				})
+				wg.Wait()
+				if errors.Is(errs[1], errBad) != c.bad || errors.Is(errs[3], context.Canceled) != c.leaves {
+					t.Errorf("%v", errs)
+				}
+				if got := items(t, db); !slices.Equal(got, c.stored) {
+					t.Errorf("stored %v, want %v", got, c.stored)
+				}
+				if got := db.tx - before; got != c.transactions {
+					t.Errorf("%d transactions, want %d", got, c.transactions)
+				}
+			})
+		})
+	}
+}
+
+// A transaction that others join again and again comes to an end, by their number
+// or by the time.
+func TestUpdateJoinedWithoutEnd(t *testing.T) {
+	for _, c := range []struct {
+		takes        time.Duration
+		updates      int
+		transactions uint64
+	}{
+		{0, 2 * maxMembers, 2},
+		{joinTime / 2, 9, 3}, // of four, which come after 0, 0.5, 1 and 1.5 of it
+	} {
+		t.Run(fmt.Sprint(c.takes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := openTemp(t)
+				before := db.tx
+				var wg sync.WaitGroup
+				var update func(Tx) error
+				left := c.updates
+				update = func(tx Tx) error {
+					if left--; left > 0 {
+						wg.Go(func() {
+							if err := Update(t.Context(), db, update); err != nil {
+								t.Error(err)
+							}
+						})
+						synctest.Wait()
+					}
+					time.Sleep(c.takes)
+					return nil
+				}
+				if err := Update(t.Context(), db, update); err != nil {
+					t.Fatal(err)
+				}
+				wg.Wait()
+				if got := db.tx - before; got != c.transactions {
+					t.Errorf("%d updates took %d transactions, want %d", c.updates, got, c.transactions)
+				}
+			})
+		})
+	}
+}
+
+// A member that fails while it reads leaves nothing behind that keeps the next one
+// from writing, alone or with others.
+func TestUpdateFailsWhileItReads(t *testing.T) {
+	errBad := errors.New("bad member")
+	for _, others := range []int{0, 2} {
+		db := openTemp(t)
+		if err := Update(t.Context(), db, func(tx Tx) error { return errors.Join(insert(1)(tx), insert(2)(tx)) }); err != nil {
+			t.Fatal(err)
+		}
+		updates := []func(Tx) error{func(tx Tx) error {
+			stmt, err := tx.Prepare("SELECT n FROM item")
+			if err == nil {
+				_, err = stmt.Step()
+			}
+			return cmp.Or(err, errBad)
+		}}
+		for i := range others {
+			updates = append(updates, insert(int64(3+i)))
+		}
+		for i, err := range first(together(db, t.Context(), updates)) {
+			if errors.Is(err, errBad) != (i == 0) || i > 0 && err != nil {
+				t.Errorf("with %d others, update %d: %v", others, i, err)
+			}
+		}
+		if wal, err := runCheckpoint(db.conn); err != nil || wal.copied < wal.pages {
+			t.Errorf("with %d others: %d of %d pages are copied back: %v", others, wal.copied, wal.pages, err)
+		}
+		other := open(t, Path(db))
+		if err := Update(t.Context(), other, insert(10)); err != nil {
+			t.Error(err)
+		}
+		if err := Update(t.Context(), db, insert(11)); err != nil {
+			t.Errorf("with %d others, after somebody else has written: %v", others, err)
+		}
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
 // A deferred constraint makes COMMIT itself fail.
 func TestCommitFails(t *testing.T) {
 	db := openTemp(t)
@@ -193,7 +331,7 @@ func TestCommitFails(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
-	if got := items(t, open(t, db.Path())); len(got) != 0 {
+	if got := items(t, open(t, Path(db))); len(got) != 0 {
 		t.Errorf("stored %v", got)
 	}
 }
@@ -245,7 +383,7 @@ func TestPanic(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
-	if got := items(t, open(t, db.Path())); len(got) != 0 {
+	if got := items(t, open(t, Path(db))); len(got) != 0 {
 		t.Errorf("stored %v", got)
 	}
 }

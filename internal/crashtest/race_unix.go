@@ -1,0 +1,8 @@
+//go:build unix && race
+
+package crashtest
+
+const (
+	fewer = 50
+	plans = 2
+)
