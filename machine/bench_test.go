@@ -117,7 +117,7 @@ func BenchmarkMachine(b *testing.B) {
 
 func compare(b *testing.B, ours, byHand func() engine, call string, senders int) {
 	var times, ratios, allocs []float64
-	for n := 0; b.Loop() || n < 5; n++ {
+	for n := 0; n < 5 || b.Loop(); n++ {
 		t, a := turn(b, ours(), call, senders)
 		h, _ := turn(b, byHand(), call, senders)
 		times, ratios, allocs = append(times, t), append(ratios, t/h), append(allocs, a)

@@ -110,7 +110,8 @@ func (l *lawful[S, C, E, O]) Evolve(s *S, e E) machine.Change {
 		l.same("an event changed after Decide returned it", l.decided[0], l.decided[0], event)
 		l.decided = l.decided[1:]
 	}
-	before, terminal := text(*s), l.terminal(*s)
+	terminal := l.Terminal(*s)
+	before := text(*s)
 	own := clone(e)
 	change := l.fsm.Evolve(s, own)
 	after := text(*s)
@@ -122,7 +123,7 @@ func (l *lawful[S, C, E, O]) Evolve(s *S, e E) machine.Change {
 		l.broken("Evolve answered with a change that there is not", fmt.Sprintf("      %s\nchange: %d", event, change))
 	case change == machine.Unchanged:
 		l.same("Evolve said Unchanged and changed the state", event, before, after)
-	case terminal && !l.terminal(*s):
+	case terminal && !l.Terminal(*s):
 		l.broken("a terminal state did not stay terminal", fmt.Sprintf("      %s\nbefore: %s\nafter:  %s", event, before, after))
 	default:
 		l.steps = append(l.steps, step{event, change, after})
@@ -146,15 +147,14 @@ func (l *lawful[S, C, E, O]) Init(s S, emit func(O)) {
 }
 
 func (l *lawful[S, C, E, O]) Terminal(s S) bool {
+	fsm, ok := l.fsm.(interface{ Terminal(S) bool })
+	if !ok {
+		return false
+	}
 	before := text(s)
-	terminal := l.terminal(s)
+	terminal := fsm.Terminal(s)
 	l.same("Terminal changed the state", "Terminal", before, text(s))
 	return terminal
-}
-
-func (l *lawful[S, C, E, O]) terminal(s S) bool {
-	fsm, ok := l.fsm.(interface{ Terminal(S) bool })
-	return ok && fsm.Terminal(s)
 }
 
 // checkLogged compares what a batch brought to the log with what Evolve saw:

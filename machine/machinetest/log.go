@@ -44,7 +44,8 @@ func promises[L machine.Log[E], E any]() []promise[L, E] {
 	return []promise[L, E]{
 		{"empty", "a new log feeds no events and no error, also when it is opened again", (*bench[L, E]).empty},
 		{"order", "events come back in the order in which they were given", (*bench[L, E]).order},
-		{"large", "all events of a call are kept, however many they are", (*bench[L, E]).large},
+		{"large", "all events of a call are kept, up to 1,000 at least", (*bench[L, E]).large},
+		{"too-large", "of a call with more events all are kept, or it is refused and none is", (*bench[L, E]).tooLarge},
 		{"slice", "Notify neither keeps nor changes the slice, which its caller uses again", (*bench[L, E]).slice},
 		{"again", "each Feed begins with the oldest event, also after one that was left early", (*bench[L, E]).again},
 		{"durable", "what Notify has accepted is kept when nobody closes the log, as in a crash", (*bench[L, E]).durable},

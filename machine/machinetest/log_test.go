@@ -2,6 +2,7 @@ package machinetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/edfsm/edfsm/machine"
 )
+
+var errRefused = errors.New("refused")
 
 func number(n int) int { return n }
 
@@ -77,7 +80,13 @@ func (l *flawed) Notify(ctx context.Context, events []int) error {
 			l.events = append(l.events, e)
 		}
 	case "loses the tail of a call":
-		l.events = append(l.events, events[:min(len(events), 1000)]...)
+		l.events = append(l.events, events[:min(len(events), 999)]...)
+	case "keeps the beginning of what it refuses":
+		if len(events) > 1000 {
+			l.events = append(l.events, events[:1000]...)
+			return errRefused
+		}
+		l.events = append(l.events, events...)
 	case "keeps the slice":
 		l.given = append(l.given, events)
 	case "changes the slice":
@@ -206,24 +215,25 @@ func TestFlawedLogs(t *testing.T) {
 	}
 	tried := make(map[string]bool)
 	for flaw, promise := range map[string]string{
-		"begins with something":         "empty",
-		"reorders a call":               "order",
-		"loses the tail of a call":      "large",
-		"keeps the slice":               "slice",
-		"changes the slice":             "slice",
-		"feeds once":                    "again",
-		"acknowledges early":            "durable",
-		"forgets the last event":        "reopened",
-		"logs half of a cancelled call": "cancelled",
-		"gives up in the middle":        "interrupted",
-		"ends short":                    "cancelled-feed",
-		"reads on after an error":       "cancelled-feed",
-		"takes turns":                   "concurrent",
-		"gives any snapshot":            "no-snapshot",
-		"keeps the first snapshot":      "snapshot",
-		"keeps the data":                "snapshot",
-		"goes on too late":              "snapshot",
-		"forgets snapshots":             "durable-snapshot",
+		"begins with something":                  "empty",
+		"reorders a call":                        "order",
+		"loses the tail of a call":               "large",
+		"keeps the beginning of what it refuses": "too-large",
+		"keeps the slice":                        "slice",
+		"changes the slice":                      "slice",
+		"feeds once":                             "again",
+		"acknowledges early":                     "durable",
+		"forgets the last event":                 "reopened",
+		"logs half of a cancelled call":          "cancelled",
+		"gives up in the middle":                 "interrupted",
+		"ends short":                             "cancelled-feed",
+		"reads on after an error":                "cancelled-feed",
+		"takes turns":                            "concurrent",
+		"gives any snapshot":                     "no-snapshot",
+		"keeps the first snapshot":               "snapshot",
+		"keeps the data":                         "snapshot",
+		"goes on too late":                       "snapshot",
+		"forgets snapshots":                      "durable-snapshot",
 	} {
 		tried[promise] = true
 		t.Run(flaw, func(t *testing.T) {

@@ -28,9 +28,20 @@ func (b *bench[L, E]) order() {
 
 func (b *bench[L, E]) large() {
 	b.notify(0, 1)
-	b.notify(1, 5000)
-	b.notify(5000, 5001)
-	b.has(5001)
+	b.notify(1, 1001)
+	b.notify(1001, 1002)
+	b.has(1002)
+}
+
+func (b *bench[L, E]) tooLarge() {
+	b.notify(0, 1)
+	n := 5000
+	if err := b.log.Notify(b.ctx, b.some(1, n)); err != nil {
+		n = 1
+	}
+	b.has(n)
+	b.notify(n, n+1)
+	b.has(n + 1)
 }
 
 func (b *bench[L, E]) slice() {
