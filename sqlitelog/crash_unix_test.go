@@ -3,34 +3,25 @@
 package sqlitelog_test
 
 import (
-	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
+	"github.com/edfsm/edfsm/internal/crashtest"
 	"github.com/edfsm/edfsm/sqlitelog"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// The test binary is also the program that is killed.
 func TestMain(m *testing.M) {
-	if work := os.Getenv("EDFSM_TEST_CHILD"); work != "" {
-		if err := child(work, os.Getenv("EDFSM_TEST_PATH"), os.Getenv("EDFSM_TEST_LOG")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	works := make(map[string]func(args []string) error)
+	for _, work := range []string{"append", "append early", "machine", "quarantine", "deliver", "compact", "backup"} {
+		works[work] = func(args []string) error { return child(work, args[0], args[1]) }
 	}
-	os.Exit(m.Run())
+	crashtest.Main(m, works)
 }
 
 func child(work, path, name string) error {
@@ -39,34 +30,70 @@ func child(work, path, name string) error {
 		return err
 	}
 	log, err := sqlitelog.New(context.Background(), db, name, sqlitelog.Config[put]{
-		Key: putKey, HighWater: 60, LowWater: 20, Quarantine: work == "quarantine",
+		Key: putKey, HighWater: 60, LowWater: 20, Quarantine: work == "quarantine", Reader: work == "deliver",
 	})
 	if err != nil {
 		return err
 	}
 	switch work {
 	case "append":
-		return appendForEver(log)
+		return appendForEver(log, sayLate)
+	case "append early":
+		return appendForEver(log, sayEarly)
+	case "machine":
+		return tallyForEver(context.Background(), log)
 	case "quarantine":
 		fmt.Println(0)
 		_, err := collect(log.Feed(context.Background()))
 		return err
+	case "deliver":
+		return log.Deliver(context.Background(), "sub", sqlitelog.Delivery{}, sayOffset)
+	case "compact":
+		fmt.Println(0)
+		_, err := log.Compact(context.Background())
+		return err
+	case "backup":
+		return backUpForEver(db, path)
 	}
 	return fmt.Errorf("no work called %q", work)
 }
 
-// appendForEver goes on where the log ends and says on standard output which
-// batch was accepted.
-func appendForEver(log *sqlitelog.Log[put]) error {
+// sayLate and sayEarly say on standard output which batch was accepted; the
+// latter too soon.
+func sayLate(n int, appendIt func() error) error {
+	if err := appendIt(); err != nil {
+		return err
+	}
+	fmt.Println(n)
+	return nil
+}
+
+func sayEarly(n int, appendIt func() error) error {
+	fmt.Println(n)
+	return appendIt()
+}
+
+// appendForEver goes on where the log ends and says which batch was accepted.
+func appendForEver(log *sqlitelog.Log[put], say func(n int, appendIt func() error) error) error {
 	all, err := collect(log.Feed(context.Background()))
 	if err != nil {
 		return err
 	}
-	for n := fold(all)["n"] + 1; ; n++ {
-		if err := log.Notify(context.Background(), batchOf(n)); err != nil {
+	state := fold(all)
+	for n := state["n"] + 1; ; n++ {
+		if err := say(n, func() error { return log.Notify(context.Background(), batchOf(n)) }); err != nil {
 			return err
 		}
-		fmt.Println(n)
+		foldOn(state, batchOf(n))
+		if n%10 == 0 {
+			data, err := json.Marshal(state)
+			if err != nil {
+				return err
+			}
+			if err := log.SaveSnapshot(context.Background(), "state", data); err != nil {
+				return err
+			}
+		}
 		if n%40 == 0 {
 			if _, err := log.Compact(context.Background()); err != nil {
 				return err
@@ -92,71 +119,64 @@ func stateAfter(n int) map[string]int {
 	return fold(all)
 }
 
-// process is a child and the last number it has said.
-type process struct {
-	cmd  *exec.Cmd
-	said *bufio.Scanner
-	last int
-}
-
-func start(t *testing.T, work, path, log string) *process {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "EDFSM_TEST_CHILD="+work, "EDFSM_TEST_PATH="+path, "EDFSM_TEST_LOG="+log)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	return &process{cmd: cmd, said: bufio.NewScanner(out)}
-}
-
-// read takes one number and reports whether there was one.
-func (p *process) read(t *testing.T) bool {
-	t.Helper()
-	if !p.said.Scan() {
-		return false
-	}
-	n, err := strconv.Atoi(p.said.Text())
-	must(t, err)
-	p.last = n
-	return true
-}
-
-// kill lets the process say some numbers more and kills it a moment later.
-func (p *process) kill(t *testing.T, numbers int, moment time.Duration) {
-	t.Helper()
-	for range numbers {
-		if !p.read(t) {
-			t.Fatalf("the process has ended by itself: %v", p.cmd.Wait())
-		}
-	}
-	timer := time.NewTimer(moment)
-	<-timer.C
-	must(t, p.cmd.Process.Kill())
-	for p.read(t) {
-	}
-	if err := p.cmd.Wait(); err == nil {
-		t.Fatal("the process has ended by itself")
-	}
-}
-
 // Killed at any moment, while it appends, compacts or shrinks the file, a log
 // has what it had accepted, in batches that are whole.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	for range 30 {
-		p := start(t, "append", path, "main")
-		p.kill(t, 1+random.IntN(60), time.Duration(random.IntN(3000))*time.Microsecond)
-		log := open(t, path, sqlitelog.Config[put]{})
-		state := fold(events(t, log))
-		must(t, log.Close())
-		if n := state["n"]; n < p.last || n > p.last+1 || !maps.Equal(state, stateAfter(n)) {
-			t.Fatalf("accepted were %d batches, the state is %v, want %v", p.last, state, stateAfter(p.last))
+	crashtest.None(t, crashtest.Kills(t, crashtest.Count(30), 60, func(last int) error { return checkKilled(t, path, last) }, "append", path, "main"))
+}
+
+// checkKilled compares what a process that appends has left with the batch that
+// it had accepted last.
+func checkKilled(t *testing.T, path string, last int) error {
+	log := open(t, path, sqlitelog.Config[put]{})
+	state := fold(events(t, log))
+	if n := state["n"]; n < last || n > last+1 || !maps.Equal(state, stateAfter(n)) {
+		return errors.Join(fmt.Errorf("accepted were %d batches, the state is %v, want %v", last, state, stateAfter(last)), log.Close())
+	}
+	if data, after := loaded(t, log, "state"); data != "" {
+		var snapshot map[string]int
+		must(t, json.Unmarshal([]byte(data), &snapshot))
+		if resumed := foldOn(snapshot, after); !maps.Equal(resumed, state) {
+			return fmt.Errorf("the snapshot leads to %v, want %v", resumed, state)
 		}
+	} else if last > 10 { // the tenth batch is said before its snapshot is kept
+		return fmt.Errorf("there is no snapshot after %d batches", last)
+	}
+	must(t, log.Close())
+	checkFile(t, path)
+	return nil
+}
+
+// Killed time and again in one long compaction, in its slices and in the steps
+// that give pages back, a log leads to the same state, and gets there.
+func TestKillCompact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	log := open(t, path, sqlitelog.Config[put]{Key: putKey, HighWater: 1 << 30})
+	var all []put
+	for n := range 8_000 / lessData {
+		all = append(all, batchOf(n)...)
+	}
+	must(t, log.Notify(t.Context(), all))
+	must(t, log.Close())
+	want, before := fold(all), checkpointedSize(t, path)
+	for kills := 0; ; kills++ {
+		p := crashtest.Start(t, "compact", path, "main")
+		p.Read(t)
+		err := p.KillAfter(t, 4*time.Millisecond<<kills)
+		log := open(t, path, sqlitelog.Config[put]{})
+		if got := fold(events(t, log)); !maps.Equal(got, want) {
+			t.Fatalf("after %d kills the log leads to %v, want %v", kills+1, got, want)
+		}
+		must(t, log.Close())
 		checkFile(t, path)
+		if err == nil {
+			t.Logf("done after %d kills", kills)
+			break
+		}
+	}
+	if after := checkpointedSize(t, path); after > before/2 {
+		t.Errorf("the file had %d bytes, and has %d", before, after)
 	}
 }
 
@@ -173,8 +193,8 @@ func TestKillQuarantine(t *testing.T) {
 	must(t, log.Close())
 	shell(t, path, "UPDATE log SET crc = 0")
 	for i := range 5 {
-		p := start(t, "quarantine", path, "main")
-		p.kill(t, 1, time.Duration(10+i*7)*time.Millisecond)
+		p := crashtest.Start(t, "quarantine", path, "main")
+		p.Kill(t, 1, time.Duration(10+i*7)*time.Millisecond)
 		checkFile(t, path)
 		if n := count(t, path, "SELECT count(*) FROM ("+everywhere+")"); n != total {
 			t.Fatalf("%d records, want %d", n, total)
@@ -188,29 +208,27 @@ func TestKillQuarantine(t *testing.T) {
 // Two processes share a file, each with its own log; a third takes a log over.
 func TestTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
-	a := start(t, "append", path, "a")
-	b := start(t, "append", path, "b")
+	a := crashtest.Start(t, "append", path, "a")
+	b := crashtest.Start(t, "append", path, "b")
 	for range 200 {
-		if !a.read(t) || !b.read(t) {
+		if !a.Read(t) || !b.Read(t) {
 			t.Fatal("a process has ended")
 		}
 	}
 	db := openDB(t, path, sqlitelog.Options{})
 	taken := newLog(t, db, "a", sqlitelog.Config[put]{})
-	for a.read(t) {
-	}
-	if err := a.cmd.Wait(); err == nil {
+	if err := a.Drain(t); err == nil {
 		t.Error("the former owner goes on")
 	}
 	state := fold(events(t, taken))
-	if n := state["n"]; n != a.last || !maps.Equal(state, stateAfter(n)) {
-		t.Errorf("accepted were %d batches of a, the state is %v", a.last, state)
+	if n := state["n"]; n != a.Last || !maps.Equal(state, stateAfter(n)) {
+		t.Errorf("accepted were %d batches of a, the state is %v", a.Last, state)
 	}
-	must(t, taken.Notify(t.Context(), batchOf(a.last+1)))
-	b.kill(t, 20, 0)
+	must(t, taken.Notify(t.Context(), batchOf(a.Last+1)))
+	b.Kill(t, 20, 0)
 	state = fold(events(t, newLog(t, db, "b", sqlitelog.Config[put]{})))
-	if n := state["n"]; n < b.last || n > b.last+1 || !maps.Equal(state, stateAfter(n)) {
-		t.Errorf("accepted were %d batches of b, the state is %v", b.last, state)
+	if n := state["n"]; n < b.Last || n > b.Last+1 || !maps.Equal(state, stateAfter(n)) {
+		t.Errorf("accepted were %d batches of b, the state is %v", b.Last, state)
 	}
 	checkFile(t, path)
 }
@@ -227,13 +245,4 @@ func checkFile(t *testing.T, path string) {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
 	}
-}
-
-func count(t *testing.T, path, query string) int64 {
-	t.Helper()
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
-	must(t, err)
-	n, err := sqlitex.ResultInt64(conn.Prep(query))
-	must(t, errors.Join(err, conn.Close()))
-	return n
 }

@@ -2,6 +2,7 @@ package sqlitelog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/edfsm/edfsm/internal/sqlitedb"
 	"zombiezen.com/go/sqlite"
@@ -36,11 +37,15 @@ type Info struct {
 
 // List returns the logs of a file in the order they were made.
 func List(ctx context.Context, db *DB) ([]Info, error) {
-	if err := sqlitedb.Ensure(ctx, db, tables); err != nil {
+	err := sqlitedb.Ensure(ctx, db, tables)
+	if errors.Is(err, sqlitedb.ErrNoPart) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	var infos []Info
-	err := sqlitedb.View(ctx, db, func(rx sqlitedb.Rx) error {
+	err = sqlitedb.View(ctx, db, func(rx sqlitedb.Rx) error {
 		infos = nil
 		return rx.Each("SELECT name, codec FROM logs ORDER BY number", func(stmt *sqlite.Stmt) error {
 			infos = append(infos, Info{stmt.ColumnText(0), stmt.ColumnText(1)})

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/edfsm/edfsm/sqlitelog"
@@ -58,20 +57,6 @@ func TestSeveralLogs(t *testing.T) {
 	must(t, b.Notify(t.Context(), [][]byte{[]byte("b2")}))
 }
 
-func TestLogNames(t *testing.T) {
-	db := openDB(t, ":memory:", sqlitelog.Options{})
-	for _, name := range []string{"", "a\x00b", "\xff", strings.Repeat("x", 256)} {
-		if _, err := sqlitelog.New(t.Context(), db, name, sqlitelog.Config[int]{}); err == nil {
-			t.Errorf("the name %q was accepted", name)
-		}
-	}
-	for _, cfg := range []sqlitelog.Config[int]{{LowWater: -1}, {LowWater: 2, HighWater: 1}} {
-		if _, err := sqlitelog.New(t.Context(), db, "log", cfg); err == nil {
-			t.Errorf("water marks %d and %d were accepted", cfg.LowWater, cfg.HighWater)
-		}
-	}
-}
-
 // A reader sees what a live owner appends, owns nothing and writes nothing.
 func TestReadOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
@@ -93,6 +78,20 @@ func TestReadOnly(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.db")
 	if _, err := sqlitelog.OpenDB(t.Context(), missing, sqlitelog.Options{ReadOnly: true}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// A file without logs is no error to who lists them, and none is made by who
+// only reads.
+func TestReadOnlyWithoutLogs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "empty.db")
+	must(t, os.WriteFile(path, nil, 0o600))
+	db := openDB(t, path, sqlitelog.Options{ReadOnly: true})
+	if infos, err := sqlitelog.List(t.Context(), db); len(infos) != 0 || err != nil {
+		t.Errorf("listed %v, %v", infos, err)
+	}
+	if _, err := sqlitelog.New(t.Context(), db, "main", sqlitelog.Config[string]{}); !errors.Is(err, sqlitelog.ErrNoLog) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -202,4 +201,20 @@ func TestQuarantine(t *testing.T) {
 	}
 	must(t, log.Close())
 	shell(t, path, `INSERT INTO log SELECT offset, log, key, tombstone, value, recorded_at, crc FROM quarantine`)
+}
+
+// A record that cannot be put into quarantine ends the replay, as without one.
+func TestQuarantineRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	cfg := sqlitelog.Config[string]{Quarantine: true}
+	log := open(t, path, cfg)
+	defer log.Close()
+	must(t, log.Notify(t.Context(), []string{"one", "two"}))
+	shell(t, path, "UPDATE log SET crc = 0 WHERE offset = 2")
+	reader := newLog(t, openDB(t, path, sqlitelog.Options{ReadOnly: true}), "main", cfg)
+	got, err := collect(reader.Feed(t.Context()))
+	re, ok := errors.AsType[*sqlitelog.RecordError](err)
+	if !ok || re.Offset != 2 || !errors.Is(err, sqlitelog.ErrReadOnly) || !slices.Equal(got, []string{"one"}) {
+		t.Errorf("a reader got %q, %v", got, err)
+	}
 }

@@ -120,3 +120,46 @@ func ExampleNew() {
 	fmt.Println(logs)
 	// Output: [{door json} {window json}]
 }
+
+// A machine whose log keeps snapshots starts from the newest and the events after
+// it. Here all that the snapshot contains may go.
+func ExampleLog_SaveSnapshot() {
+	ctx := context.Background()
+	events, err := sqlitelog.Open(ctx, ":memory:", sqlitelog.Config[int]{
+		DropSnapshotted: true,
+		LowWater:        1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer events.Close()
+	if err := events.Notify(ctx, []int{1, 2, 3, 4}); err != nil {
+		log.Fatal(err)
+	}
+	if err := events.SaveSnapshot(ctx, "sum/1", []byte("10")); err != nil {
+		log.Fatal(err)
+	}
+	if err := events.Notify(ctx, []int{5}); err != nil {
+		log.Fatal(err)
+	}
+	done, err := events.Compact(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(done.Dropped, "dropped")
+
+	state, after, err := events.LoadSnapshot(ctx, "sum/1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("the sum was %s, then came", state)
+	for n, err := range after {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(" ", n)
+	}
+	// Output:
+	// 4 dropped
+	// the sum was 10, then came 5
+}

@@ -29,14 +29,15 @@ func (f *file) refresh(tx sqlitedb.Tx) error {
 		return err
 	}
 	if version != f.version {
-		newest, _, err := tx.Int(`SELECT max(
-			ifnull((SELECT max(offset) FROM log), 0),
-			ifnull((SELECT max(offset) FROM compacted), 0),
-			ifnull((SELECT max(floor) FROM logs), 0))`)
+		newest, err := newestOf(tx.Rx)
 		if err != nil {
 			return err
 		}
-		f.version, f.next = version, newest+1
+		floor, _, err := tx.Int("SELECT ifnull(max(floor), 0) FROM logs")
+		if err != nil {
+			return err
+		}
+		f.version, f.next = version, max(newest, floor)+1
 		f.generation++
 	}
 	f.tx = tx.ID()
@@ -49,4 +50,24 @@ func (f *file) reserve(n int) int64 {
 	first := f.next
 	f.next += int64(n)
 	return first
+}
+
+// newestOf returns the newest offset of all logs of a file, 0 without one.
+func newestOf(rx sqlitedb.Rx) (int64, error) {
+	offset, _, err := rx.Int("SELECT max(ifnull((SELECT max(offset) FROM log), 0), ifnull((SELECT max(offset) FROM compacted), 0))")
+	return offset, err
+}
+
+// newestIn returns the newest offset of the log with a number after an offset, 0
+// without one.
+func newestIn(rx sqlitedb.Rx, number, after int64) (offset int64, err error) {
+	sql := queriesFor(number)
+	for _, query := range []string{sql.log.newest, sql.compacted.newest} {
+		newest, _, err := rx.Int(query, number, after)
+		if err != nil {
+			return 0, err
+		}
+		offset = max(offset, newest)
+	}
+	return offset, nil
 }

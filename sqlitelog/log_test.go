@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/machine"
@@ -66,12 +67,28 @@ func events[E any](t fataler, log *sqlitelog.Log[E]) []E {
 // shell runs statements on a file as somebody with the sqlite3 shell would.
 func shell(t fataler, path string, statements ...string) {
 	t.Helper()
+	must(t, tryShell(path, statements...))
+}
+
+func tryShell(path string, statements ...string) error {
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite, sqlite.OpenCreate)
-	must(t, err)
-	for _, s := range statements {
-		must(t, sqlitex.ExecuteTransient(conn, s, nil))
+	if err != nil {
+		return err
 	}
-	must(t, conn.Close())
+	for _, s := range statements {
+		err = errors.Join(err, sqlitex.ExecuteTransient(conn, s, nil))
+	}
+	return errors.Join(err, conn.Close())
+}
+
+// count returns the number that a query gives.
+func count(t *testing.T, path, query string) int64 {
+	t.Helper()
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	must(t, err)
+	n, err := sqlitex.ResultInt64(conn.Prep(query))
+	must(t, errors.Join(err, conn.Close()))
+	return n
 }
 
 // bytesCodec shows that a user's own codec is three methods.
@@ -204,6 +221,36 @@ func TestFeedPages(t *testing.T) {
 	}
 }
 
+// A replay that is cancelled ends with the page in hand, although the next one may
+// have been read.
+func TestFeedCancelledMeanwhile(t *testing.T) {
+	defer sqlitelog.SetGrain(4, 4)()
+	log := open(t, filepath.Join(t.TempDir(), "log.db"), sqlitelog.Config[int]{})
+	defer log.Close()
+	must(t, log.Notify(t.Context(), []int{1, 2, 3, 4, 5, 6, 7, 8, 9}))
+	for cancelAt, last := range map[int]int{1: 4, 4: 4, 6: 8} {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		for e, err := range log.Feed(ctx) {
+			if err != nil {
+				if !errors.Is(err, context.Canceled) || n != last {
+					t.Errorf("cancelled at %d it ends after %d: %v", cancelAt, n, err)
+				}
+				n = -1
+				break
+			}
+			if n = e; n == cancelAt {
+				time.Sleep(5 * time.Millisecond) // so that the next page is there
+				cancel()
+			}
+		}
+		if n >= 0 {
+			t.Errorf("cancelled at %d it ends after %d without an error", cancelAt, n)
+		}
+		cancel()
+	}
+}
+
 // The last to open a log owns it; what an earlier owner appends is refused.
 func TestConflict(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
@@ -248,6 +295,47 @@ func TestCorrupt(t *testing.T) {
 			t.Errorf("after %s: read %q", damage, got)
 		}
 		must(t, log.Close())
+	}
+}
+
+// A record that has got into another log is noticed there.
+func TestCorruptLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	db := openDB(t, path, sqlitelog.Options{})
+	a, b := newLog(t, db, "a", sqlitelog.Config[string]{}), newLog(t, db, "b", sqlitelog.Config[string]{})
+	must(t, a.Notify(t.Context(), []string{"of a"}))
+	must(t, b.Notify(t.Context(), []string{"of b"}))
+	shell(t, path, "UPDATE log SET log = 3 - log")
+	for _, log := range []*sqlitelog.Log[string]{a, b} {
+		if got, err := collect(log.Feed(t.Context())); !errors.Is(err, sqlitelog.ErrCorrupt) {
+			t.Errorf("read %q, %v", got, err)
+		}
+	}
+}
+
+// A caller that leaves while another process has the file writes nothing.
+func TestNotifyCancelled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	log := open(t, path, sqlitelog.Config[string]{})
+	defer log.Close()
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	must(t, err)
+	defer conn.Close()
+	must(t, sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := log.Notify(ctx, []string{"left"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("left with %v", err)
+	}
+	must(t, sqlitex.ExecuteTransient(conn, "ROLLBACK", nil))
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if err := log.Notify(ctx, []string{"late"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a cancelled context: %v", err)
+	}
+	must(t, log.Notify(t.Context(), []string{"kept"}))
+	if got := events(t, log); !slices.Equal(got, []string{"kept"}) {
+		t.Errorf("the log has %q", got)
 	}
 }
 

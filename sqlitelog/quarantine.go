@@ -2,6 +2,7 @@ package sqlitelog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/edfsm/edfsm/internal/sqlitedb"
 )
@@ -30,16 +31,19 @@ func (s *store) quarantine(ctx context.Context, offset int64, reason error) erro
 		}
 		return nil
 	})
-	if err == nil {
-		sqlitedb.Logger(s.db).Warn("edfsm: record quarantined", "error", reason)
+	if err != nil {
+		return errors.Join(reason, err)
 	}
-	return err
+	sqlitedb.Logger(s.db).Warn("edfsm: record quarantined", "file", sqlitedb.Path(s.db), "log", s.name, "error", reason)
+	return nil
 }
+
+const countQuarantined = "SELECT count(*) FROM quarantine WHERE log = ?"
 
 // Quarantined returns how many records of the log are in the table quarantine.
 func (l *Log[E]) Quarantined(ctx context.Context) (n int64, err error) {
 	err = sqlitedb.View(ctx, l.store.db, func(rx sqlitedb.Rx) error {
-		n, _, err = rx.Int("SELECT count(*) FROM quarantine WHERE log = ?", l.store.number)
+		n, _, err = rx.Int(countQuarantined, l.store.number)
 		return err
 	})
 	return n, err

@@ -27,7 +27,7 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// record is one row of a log. Its value is valid until the next page is read.
+// record is one row of a log. Its value is valid until its page is left.
 type record struct {
 	offset     int64
 	key        key
@@ -49,7 +49,7 @@ type checksum struct {
 // elsewhere, does not match it.
 func (c *checksum) of(log, offset int64, k key, value []byte) int64 {
 	keyLen := int64(len(k.text))
-	if !k.has {
+	if !k.known {
 		keyLen = -1
 	}
 	binary.BigEndian.PutUint64(c.head[0:], uint64(log))
@@ -65,10 +65,19 @@ func (c *checksum) of(log, offset int64, k key, value []byte) int64 {
 	return int64(crc32.Update(crc, castagnoli, value))
 }
 
+// inOrder fails unless an offset comes after another. No checksum of a record
+// tells that SQLite was led to the same page twice.
+func inOrder(offset, after int64) error {
+	if offset > after {
+		return nil
+	}
+	return fmt.Errorf("%w: offset %d comes after %d", ErrCorrupt, offset, after)
+}
+
 // keyAt reads a key from the columns key and tombstone of a row.
 func keyAt(stmt *sqlite.Stmt, col int) key {
 	if stmt.ColumnIsNull(col) {
 		return key{}
 	}
-	return key{has: true, tombstone: stmt.ColumnBool(col + 1), text: stmt.ColumnText(col)}
+	return key{known: true, tombstone: stmt.ColumnBool(col + 1), text: stmt.ColumnText(col)}
 }

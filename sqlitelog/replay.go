@@ -1,10 +1,9 @@
 package sqlitelog
 
 import (
+	"cmp"
 	"context"
 	"iter"
-	"math"
-	"sync"
 
 	"github.com/edfsm/edfsm/internal/sqlitedb"
 	"zombiezen.com/go/sqlite"
@@ -17,28 +16,88 @@ var (
 )
 
 // records reads the events of a range of offsets, bounds included, in pages, so
-// that no read transaction is open while the caller works. Its end is at most
-// the newest event at its start.
-func (s *store) records(ctx context.Context, from, to int64) iter.Seq2[record, error] {
+// that a caller who is slow holds no read transaction open. Its end is at most
+// the newest event at its start, when check, if there is one, is asked.
+func (s *store) records(ctx context.Context, from, to int64, check func(sqlitedb.Rx) error) iter.Seq2[record, error] {
+	return s.walk(ctx, page{after: max(from, 1) - 1, end: to, check: check})
+}
+
+// walk reads on from a page that is still empty. While the caller works on one
+// page, the next is read.
+func (s *store) walk(ctx context.Context, empty page) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
-		p := page{after: max(from, 1) - 1, end: to}
-		err := s.replays.begin(&p, func() error { return s.readPage(ctx, &p, true) })
-		defer s.replays.end(&p)
+		first := empty
+		if err := s.replays.begin(ctx, &first, min(first.end, s.head.Load())); err != nil {
+			yield(record{}, err)
+			return
+		}
+		defer s.finishReplay(&first)
+		var a ahead
+		defer a.stop()
+		p, spare := &first, new(page)
+		err := s.readPage(ctx, p, true)
 		for {
 			if err != nil {
 				yield(record{}, err)
 				return
+			}
+			more := p.after < p.end
+			if more {
+				a.start(ctx, s, p, spare)
 			}
 			for _, r := range p.records {
 				if !yield(r, nil) {
 					return
 				}
 			}
-			if p.after >= p.end {
+			if !more {
 				return
 			}
-			err = s.readPage(ctx, &p, false)
+			err = cmp.Or(a.wait(), ctx.Err())
+			p, spare = spare, p
 		}
+	}
+}
+
+// ahead reads a page in the background.
+type ahead struct {
+	cancel context.CancelFunc
+	done   chan error // nil: nothing is read
+}
+
+// start reads the page that follows p into next.
+func (a *ahead) start(ctx context.Context, s *store, p, next *page) {
+	next.after, next.end, next.only, next.compactions = p.after, p.end, p.only, p.compactions
+	ctx, a.cancel = context.WithCancel(ctx)
+	done := make(chan error, 1)
+	a.done = done
+	go func() { done <- s.readPage(ctx, next, false) }()
+}
+
+func (a *ahead) wait() error {
+	err := <-a.done
+	a.done = nil
+	a.cancel()
+	return err
+}
+
+// stop interrupts what is read, and waits until that has ended.
+func (a *ahead) stop() {
+	if a.done != nil {
+		a.cancel()
+		a.wait()
+	}
+}
+
+func (s *store) finishReplay(p *page) {
+	s.replays.finish(p)
+	s.freed()
+}
+
+// freed tells the compactor that a reader holds it up no longer, perhaps.
+func (s *store) freed() {
+	if s.compactor != nil {
+		signal(s.compactor.freed)
 	}
 }
 
@@ -49,10 +108,12 @@ func (s *store) readPage(ctx context.Context, p *page, first bool) error {
 // page is a part of a log in memory, and where to go on.
 type page struct {
 	records     []record
-	data        []byte
-	size        int   // bytes in records
+	rows        int // that were looked at
+	values      sqlitedb.Values
 	after, end  int64 // what is still to be read: after < offset <= end
+	only        *span // nil: whenever it was recorded
 	compactions int64 // how often the log had been compacted at the start
+	check       func(sqlitedb.Rx) error
 }
 
 // read reads a page from both tables at one moment. Of one log, all that was
@@ -61,14 +122,24 @@ func (s *store) read(rx sqlitedb.Rx, p *page, first bool) error {
 	if err := s.checkCompactions(rx, p, first); err != nil {
 		return err
 	}
+	if first && p.check != nil {
+		if err := p.check(rx); err != nil {
+			return err
+		}
+	}
 	if first {
-		newest, _, err := rx.Int(`SELECT max(ifnull((SELECT max(offset) FROM log), 0), ifnull((SELECT max(offset) FROM compacted), 0))`)
+		newest, err := newestOf(rx)
 		if err != nil {
 			return err
 		}
 		p.end = min(p.end, newest)
 	}
-	p.records, p.data, p.size = p.records[:0], p.data[:0], 0
+	return s.readTables(rx, p)
+}
+
+func (s *store) readTables(rx sqlitedb.Rx, p *page) error {
+	p.records, p.rows = p.records[:0], 0
+	p.values.Reset()
 	for _, query := range []string{s.sql.compacted.read, s.sql.log.read} {
 		stmt, err := rx.Prepare(query)
 		if err != nil {
@@ -86,18 +157,19 @@ func (s *store) read(rx sqlitedb.Rx, p *page, first bool) error {
 }
 
 // checkCompactions fails if somebody else has compacted the log since the first
-// page: a later page may lack what the earlier ones relied on. Our own
-// compactor heeds s.replays.
+// page, beyond what was read: a later page may lack what the earlier ones relied
+// on. Our own compactor heeds s.replays.
 func (s *store) checkCompactions(rx sqlitedb.Rx, p *page, first bool) error {
 	n, _, err := rx.Int("SELECT compactions FROM logs WHERE number = ?", s.number)
-	if err != nil {
-		return err
-	}
 	if first {
 		p.compactions = n
 	}
-	if n == p.compactions {
-		return nil
+	if err != nil || n == p.compactions {
+		return err
+	}
+	floor, _, err := rx.Int("SELECT floor FROM logs WHERE number = ?", s.number)
+	if err != nil || floor <= p.after {
+		return err
 	}
 	epoch, _, err := rx.Int("SELECT epoch FROM logs WHERE number = ?", s.number)
 	if err == nil && epoch != s.epoch {
@@ -108,72 +180,21 @@ func (s *store) checkCompactions(rx sqlitedb.Rx, p *page, first bool) error {
 
 // fill reads rows until the page is full or they come to an end.
 func (p *page) fill(stmt *sqlite.Stmt) (full bool, err error) {
-	for len(p.records) < pageRows && p.size < pageBytes {
+	for ; p.rows < pageRows && p.values.Size() < pageBytes; p.rows++ {
 		row, err := stmt.Step()
 		if err != nil || !row {
 			return false, err
 		}
-		r := record{offset: stmt.ColumnInt64(0), key: keyAt(stmt, 1), value: p.column(stmt, 3)}
-		r.recordedAt, r.crc = stmt.ColumnInt64(4), stmt.ColumnInt64(5)
-		p.records = append(p.records, r)
+		r := record{offset: stmt.ColumnInt64(0), recordedAt: stmt.ColumnInt64(4), crc: stmt.ColumnInt64(5)}
+		if err := inOrder(r.offset, p.after); err != nil {
+			return false, err
+		}
 		p.after = r.offset
+		if !p.only.has(r.recordedAt) {
+			continue
+		}
+		r.key, r.value = keyAt(stmt, 1), p.values.Copy(stmt, 3)
+		p.records = append(p.records, r)
 	}
 	return true, stmt.Reset()
-}
-
-// column copies a column's bytes into the page. When data has to grow, earlier
-// records keep the array it had before.
-func (p *page) column(stmt *sqlite.Stmt, col int) []byte {
-	start := len(p.data)
-	n := stmt.ColumnBytes(col, p.data[start:cap(p.data)])
-	if n == cap(p.data)-start { // there may be more
-		n = stmt.ColumnLen(col)
-		p.data = make([]byte, 0, max(n+1, min(2*cap(p.data), pageBytes), 4096))
-		start = 0
-		stmt.ColumnBytes(col, p.data[:n])
-	}
-	p.size += n
-	p.data = p.data[:start+n]
-	return p.data[start : start+n : start+n]
-}
-
-// replays is the ends of the replays that are under way: of what they have
-// still to read, nothing may go for the sake of an event that they will not
-// come to.
-type replays struct {
-	beginning sync.RWMutex // for writing: no replay begins while a slice of a compaction commits
-
-	mu   sync.Mutex
-	ends map[*page]int64
-}
-
-// begin reads the first page, which says where the replay ends.
-func (r *replays) begin(p *page, read func() error) error {
-	r.beginning.RLock()
-	defer r.beginning.RUnlock()
-	err := read()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ends == nil {
-		r.ends = make(map[*page]int64)
-	}
-	r.ends[p] = p.end
-	return err
-}
-
-func (r *replays) end(p *page) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.ends, p)
-}
-
-// bound returns the least of the ends, and whether there is any.
-func (r *replays) bound() (bound int64, any bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	bound = math.MaxInt64
-	for _, end := range r.ends {
-		bound = min(bound, end)
-	}
-	return bound, len(r.ends) > 0
 }

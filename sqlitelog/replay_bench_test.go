@@ -26,7 +26,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.Run("log=sqlite/codec=own/events=1000000", func(b *testing.B) {
 		benchReplay(b, sqlitelog.Config[reading]{Codec: readingCodec{}}, reading{"boiler", 71.5, 12345})
 	})
-	for _, f := range []codec.Format{codec.JSON} {
+	for _, f := range []codec.Format{codec.CBOR, codec.JSON} {
 		c, err := codec.Of[reading](f)
 		must(b, err)
 		b.Run(fmt.Sprintf("log=sqlite/codec=%s/events=1000000", f.Name()), func(b *testing.B) {

@@ -1,6 +1,10 @@
 package sqlitelog
 
-import "github.com/edfsm/edfsm/internal/sqlitedb"
+import (
+	"math"
+
+	"github.com/edfsm/edfsm/internal/sqlitedb"
+)
 
 // tables is what logs keep in a file. The offset is the rowid of log and of
 // compacted, so that events are appended to the end of one b-tree, moved to the
@@ -9,7 +13,7 @@ import "github.com/edfsm/edfsm/internal/sqlitedb"
 // one log nothing.
 var tables = sqlitedb.Part{
 	Name:    "log",
-	Version: 1,
+	Version: 2,
 	Schema: []string{
 		`CREATE TABLE logs(
 			number      INTEGER PRIMARY KEY,
@@ -17,11 +21,39 @@ var tables = sqlitedb.Part{
 			codec       TEXT NOT NULL,
 			epoch       INTEGER NOT NULL,
 			floor       INTEGER NOT NULL,
+			dropped     INTEGER NOT NULL,
+			tombstones  INTEGER NOT NULL,
 			compactions INTEGER NOT NULL
 		) STRICT`,
 		`CREATE TABLE log(` + eventColumns + `) STRICT`,
 		`CREATE TABLE compacted(` + eventColumns + `) STRICT`,
 		`CREATE TABLE quarantine(` + eventColumns + `, reason TEXT NOT NULL) STRICT`,
+		`CREATE TABLE snapshots(
+			log         INTEGER NOT NULL,
+			id          TEXT NOT NULL,
+			position    INTEGER NOT NULL,
+			data        BLOB NOT NULL,
+			recorded_at INTEGER NOT NULL,
+			crc         INTEGER NOT NULL,
+			PRIMARY KEY(log, id)
+		) STRICT`,
+		`CREATE TABLE subscriptions(
+			log        INTEGER NOT NULL,
+			name       TEXT NOT NULL,
+			position   INTEGER NOT NULL,
+			updated_at INTEGER NOT NULL,
+			PRIMARY KEY(log, name)
+		) STRICT, WITHOUT ROWID`,
+		`CREATE TABLE skipped(
+			log          INTEGER NOT NULL,
+			subscription TEXT NOT NULL,
+			offset       INTEGER NOT NULL,
+			key          TEXT,
+			value        ANY NOT NULL,
+			reason       TEXT NOT NULL,
+			skipped_at   INTEGER NOT NULL,
+			PRIMARY KEY(log, subscription, offset)
+		) STRICT`,
 		`CREATE INDEX log_of_others ON log(log) WHERE log > 1`,
 		`CREATE INDEX compacted_of_others ON compacted(log) WHERE log > 1`,
 	},
@@ -39,10 +71,12 @@ const eventColumns = `
 // queries are the statements on the events of one log. The first log of a file
 // has number 1 and is read along the table, the others along their index.
 type queries struct {
-	newest          string // the offset of the newest event in log, 0 without one
-	newestCompacted string // the same in compacted
-	nth             string // the offset of the n-th newest event in log, from 0
-	move            string // copies a range of log to compacted
+	nth  string // the offset of the n-th newest event in log, from 0
+	move string // copies a range of log to compacted
+
+	// stride is how many offsets are looked at in one go where other logs'
+	// events may lie between.
+	stride int64
 
 	log, compacted table
 }
@@ -50,9 +84,14 @@ type queries struct {
 // table is the statements on the events of one log in one table. Ranges have
 // an exclusive start and an inclusive end.
 type table struct {
-	read string // whole records of a range, in order
-	keys string // their offsets, keys and tombstones
-	drop string // deletes a range
+	newest string // the offset of the newest event after an offset, 0 without one
+	count  string // how many events are after an offset
+	next   string // the offset where to read on after an offset, 0 at the end
+	at     string // the whole record at an offset
+	read   string // whole records of a range, in order
+	keys   string // their offsets, keys and tombstones
+	drop   string // deletes a range
+	lag    string // of a range: how many events, the first offset, and when that was recorded
 }
 
 // queriesFor returns constants: statements are kept by their text for ever.
@@ -64,28 +103,40 @@ func queriesFor(number int64) *queries {
 }
 
 var (
-	firstQueries = makeQueries("log = ?", "log", "compacted")
-	otherQueries = makeQueries("log = ? AND log > 1", "log INDEXED BY log_of_others", "compacted INDEXED BY compacted_of_others")
+	firstQueries = makeQueries("log = 1", "TRUE", "", 4096) // with "log = ?", SQLite would plan anew at each use
+	otherQueries = makeQueries("log = ?1 AND log > 1", "log = ?1 AND log > 1", "_of_others", math.MaxInt32)
 )
 
-func makeQueries(mine, log, compacted string) queries {
+// makeQueries is told how the log's own events are known, and those that lie
+// on its way, and what the names of its indexes end with.
+func makeQueries(own, met, index string, stride int64) queries {
+	const columns = "SELECT offset, key, tombstone, value, recorded_at, crc FROM "
+	along := func(name string) string {
+		if index == "" {
+			return name
+		}
+		return name + " INDEXED BY " + name + index
+	}
+	within := func(name string) string { return along(name) + " WHERE " + own + " AND offset > ?2 AND offset <= ?3" }
 	t := func(name string) table {
-		within := " FROM " + name + " WHERE " + mine + " AND offset > ? AND offset <= ?"
 		return table{
-			read: "SELECT offset, key, tombstone, value, recorded_at, crc" + within + " ORDER BY offset",
-			keys: "SELECT offset, key, tombstone" + within + " ORDER BY offset",
-			drop: "DELETE" + within,
+			newest: "SELECT ifnull(max(offset), 0) FROM " + along(name) + " WHERE " + own + " AND offset > ?2",
+			count:  "SELECT count(*) FROM " + along(name) + " WHERE " + own + " AND offset > ?2",
+			next:   "SELECT ifnull(min(offset), 0) FROM " + along(name) + " WHERE " + met + " AND offset > ?2",
+			at:     columns + name + " WHERE " + own + " AND offset = ?2",
+			read:   columns + within(name) + " ORDER BY offset",
+			keys:   "SELECT offset, key, tombstone FROM " + within(name) + " ORDER BY offset",
+			drop:   "DELETE FROM " + within(name),
+			lag:    "SELECT count(*), min(offset), recorded_at FROM " + within(name),
 		}
 	}
 	return queries{
-		newest:          "SELECT ifnull(max(offset), 0) FROM log WHERE " + mine,
-		newestCompacted: "SELECT ifnull(max(offset), 0) FROM compacted WHERE " + mine,
-		nth:             "SELECT offset FROM " + log + " WHERE " + mine + " ORDER BY offset DESC LIMIT 1 OFFSET ?",
-		move: "INSERT INTO compacted SELECT offset, log, key, tombstone, value, recorded_at, crc FROM " + log +
-			" WHERE " + mine + " AND offset > ? AND offset <= ? ORDER BY offset",
+		nth:    "SELECT offset FROM " + along("log") + " WHERE " + own + " ORDER BY offset DESC LIMIT 1 OFFSET ?2",
+		move:   "INSERT INTO compacted SELECT offset, log, key, tombstone, value, recorded_at, crc FROM " + within("log") + " ORDER BY offset",
+		stride: stride,
 
-		log:       t(log),
-		compacted: t(compacted),
+		log:       t("log"),
+		compacted: t("compacted"),
 	}
 }
 
