@@ -5,17 +5,19 @@ import (
 	"iter"
 	"math"
 	"time"
+
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 )
 
 // samples takes a reading at once and then one each period, until ctx ends.
 // One that cannot be taken ends the sequence with its error.
-func samples(ctx context.Context, every time.Duration, measure func() (Reading, error)) iter.Seq2[Reading, error] {
-	return func(yield func(Reading, error) bool) {
+func samples(ctx context.Context, every time.Duration, measure func() (load.Reading, error)) iter.Seq2[load.Reading, error] {
+	return func(yield func(load.Reading, error) bool) {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for ctx.Err() == nil {
 			reading, err := measure()
-			if !yield(reading.rounded(), err) || err != nil {
+			if !yield(rounded(reading), err) || err != nil {
 				return
 			}
 			select {
@@ -27,7 +29,12 @@ func samples(ctx context.Context, every time.Duration, measure func() (Reading, 
 }
 
 // rounded drops what nobody wants to read.
-func (r Reading) rounded() Reading {
+func rounded(r load.Reading) load.Reading {
 	round := func(v float64) float64 { return math.Round(v*1e4) / 1e4 }
-	return Reading{r.Time.Round(time.Millisecond), round(r.Load), round(r.Memory), round(r.Pressure)}
+	return load.Reading{
+		Time:     r.Time.Round(time.Millisecond),
+		Load:     round(r.Load),
+		Memory:   round(r.Memory),
+		Pressure: round(r.Pressure),
+	}
 }

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 )
 
 // measure reads this computer's load, memory and pressure from /proc.
-func measure() (Reading, error) {
-	r := Reading{Time: time.Now()}
+func measure() (load.Reading, error) {
+	r := load.Reading{Time: time.Now()}
 	loads, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return r, err
@@ -37,7 +39,7 @@ func measure() (Reading, error) {
 		}
 		r.Pressure = max(r.Pressure, p)
 	}
-	return r, r.check()
+	return r, r.Check()
 }
 
 // pressure is 0 where the kernel was built without stall information, or was

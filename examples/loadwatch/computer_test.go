@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 )
 
 func TestSamples(t *testing.T) {
@@ -15,7 +17,7 @@ func TestSamples(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		var at []time.Duration
-		for r, err := range samples(ctx, 2*time.Second, func() (Reading, error) { return Reading{Time: time.Now()}, nil }) {
+		for r, err := range samples(ctx, 2*time.Second, func() (load.Reading, error) { return load.Reading{Time: time.Now()}, nil }) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +32,7 @@ func TestSamples(t *testing.T) {
 func TestSamplesEndWithTheFirstError(t *testing.T) {
 	broken := errors.New("broken")
 	var errs []error
-	for _, err := range samples(t.Context(), time.Hour, func() (Reading, error) { return Reading{}, broken }) {
+	for _, err := range samples(t.Context(), time.Hour, func() (load.Reading, error) { return load.Reading{}, broken }) {
 		errs = append(errs, err)
 	}
 	if !slices.Equal(errs, []error{broken}) {
@@ -43,7 +45,7 @@ func TestMeasureThisComputer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		t.Errorf("%+v: %v", r, err)
 	}
 }

@@ -9,19 +9,21 @@ import (
 	"io"
 	"iter"
 	"time"
+
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 )
 
 // lines gives the readings of a stream of JSON lines, each with its own time.
 // The first line that is no reading ends the sequence with an error that has
 // its number.
-func lines(r io.Reader) iter.Seq2[Reading, error] {
-	return func(yield func(Reading, error) bool) {
+func lines(r io.Reader) iter.Seq2[load.Reading, error] {
+	return func(yield func(load.Reading, error) bool) {
 		in := bufio.NewScanner(r)
 		number := 1
 		for ; in.Scan(); number++ {
 			reading, err := parseReading(in.Bytes())
 			if err != nil {
-				yield(Reading{}, fmt.Errorf("line %d: %w", number, err))
+				yield(load.Reading{}, fmt.Errorf("line %d: %w", number, err))
 				return
 			}
 			if !yield(reading, nil) {
@@ -29,12 +31,12 @@ func lines(r io.Reader) iter.Seq2[Reading, error] {
 			}
 		}
 		if err := in.Err(); err != nil {
-			yield(Reading{}, fmt.Errorf("line %d: %w", number, err))
+			yield(load.Reading{}, fmt.Errorf("line %d: %w", number, err))
 		}
 	}
 }
 
-func parseReading(line []byte) (Reading, error) {
+func parseReading(line []byte) (load.Reading, error) {
 	var in struct {
 		Time     *time.Time
 		Load     *float64
@@ -45,21 +47,21 @@ func parseReading(line []byte) (Reading, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		if err == io.EOF {
-			return Reading{}, errors.New("empty line")
+			return load.Reading{}, errors.New("empty line")
 		}
-		return Reading{}, err
+		return load.Reading{}, err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Reading{}, errors.New("more than one value")
+		return load.Reading{}, errors.New("more than one value")
 	}
 	switch {
 	case in.Time == nil:
-		return Reading{}, errors.New("no time")
+		return load.Reading{}, errors.New("no time")
 	case in.Load == nil:
-		return Reading{}, errors.New("no load")
+		return load.Reading{}, errors.New("no load")
 	case in.Memory == nil:
-		return Reading{}, errors.New("no memory")
+		return load.Reading{}, errors.New("no memory")
 	}
-	r := Reading{Time: *in.Time, Load: *in.Load, Memory: *in.Memory, Pressure: in.Pressure}
-	return r, r.check()
+	r := load.Reading{Time: *in.Time, Load: *in.Load, Memory: *in.Memory, Pressure: in.Pressure}
+	return r, r.Check()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 	"pgregory.net/rapid"
 )
 
@@ -22,6 +23,8 @@ func TestBrokenLine(t *testing.T) {
 		good + good: "more than one value",
 		`{"time":"yesterday","load":0.42,"memory":0.31}`:                                                   "parsing time",
 		`{"time":"0001-01-01T00:00:00Z","load":0.42,"memory":0.31}`:                                        "no time",
+		`{"time":"0000-12-31T23:59:59Z","load":0.42,"memory":0.31}`:                                        "out of range",
+		`{"time":"9999-12-31T23:59:59-01:00","load":0.42,"memory":0.31}`:                                   "out of range",
 		`{"load":0.42,"memory":0.31}`:                                                                      "no time",
 		`{"time":"2026-01-02T03:04:05Z","memory":0.31}`:                                                    "no load",
 		`{"time":"2026-01-02T03:04:05Z","load":0.42}`:                                                      "no memory",
@@ -35,7 +38,7 @@ func TestBrokenLine(t *testing.T) {
 		`{"time":"2026-01-02T03:04:05Z","load":0.42,"memory":0.31,"humidity":0.5}`:                         `unknown field "humidity"`,
 		`{"time":"2026-01-02T03:04:05Z","load":0.42,"memory":0.31,"` + strings.Repeat(" ", 1<<16) + `":1}`: "token too long",
 	} {
-		var got []Reading
+		var got []load.Reading
 		var errs []error
 		for r, err := range lines(strings.NewReader(good + "\n" + good + "\r\n" + line + "\n" + good)) {
 			if err != nil {
@@ -54,16 +57,20 @@ func TestLinesGiveTheReadingsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var text strings.Builder
 		enc := json.NewEncoder(&text)
-		var want []Reading
+		var want []load.Reading
 		for i := range rapid.IntRange(0, 5).Draw(t, "readings") {
-			r := drawReading(t)
-			r.Time = r.Time.Add(time.Duration(i) * time.Millisecond)
+			r := load.Reading{
+				Time:     noon.Add(time.Duration(i) * time.Millisecond),
+				Load:     rapid.Float64Range(0, 3).Draw(t, "load"),
+				Memory:   rapid.Float64Range(0, 1).Draw(t, "memory"),
+				Pressure: rapid.Float64Range(0, 1).Draw(t, "pressure"),
+			}
 			want = append(want, r)
 			if err := enc.Encode(r); err != nil {
 				t.Fatal(err)
 			}
 		}
-		var got []Reading
+		var got []load.Reading
 		for r, err := range lines(strings.NewReader(strings.TrimSuffix(text.String(), "\n"))) {
 			if err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -21,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
+	"github.com/edfsm/edfsm/history"
 	"github.com/edfsm/edfsm/machine"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -36,7 +39,7 @@ func TestKill(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(*seed, 0))
 	program := build(t)
 	db := filepath.Join(t.TempDir(), "killed.db")
-	var logged []Event
+	var logged []load.Event
 	var head int64
 	announced := 0
 	for kill := range kills {
@@ -44,7 +47,7 @@ func TestKill(t *testing.T) {
 		fed := make(chan struct{})
 		go func() {
 			defer close(fed)
-			writeReadings(p.stdin, uint64(kill))
+			writeReadings(p.stdin, kill)
 		}()
 		if kill%4 == 3 { // probably while it opens the file or replays it
 			time.AfterFunc(time.Duration(rnd.IntN(60))*time.Millisecond, p.kill)
@@ -74,23 +77,31 @@ func TestKill(t *testing.T) {
 	if err != nil || stdout != "" || !strings.HasPrefix(stderr, foundBy(logged)) {
 		t.Errorf("ended with %v, started with %q, but the file amounts to %q", err, stderr, foundBy(logged))
 	}
+	records, recorded := openRecords(t, db), 0
+	for kill := range kills {
+		recorded += checkRecorded(t, records, kill)
+	}
+	t.Logf("%d readings recorded", recorded)
+	if recorded == 0 {
+		t.Error("no reading was recorded")
+	}
 }
 
 // foundBy is how the program starts over a log of these events.
-func foundBy(events []Event) string {
+func foundBy(events []load.Event) string {
 	if len(events) == 0 {
 		return "new log"
 	}
-	var s State
+	var s load.State
 	for _, e := range events {
-		watcher{}.Evolve(&s, e)
+		load.Watcher{}.Evolve(&s, e)
 	}
 	return fmt.Sprintf("resumed: %v, %d events replayed in ", s, len(events))
 }
 
-func noticesOf(events []Event) (notices []Notice) {
+func noticesOf(events []load.Event) (notices []load.Notice) {
 	for _, e := range events {
-		watcher{}.React(State{}, e, machine.Transitioned, func(n Notice) { notices = append(notices, n) })
+		load.Watcher{}.React(load.State{}, e, machine.Transitioned, func(n load.Notice) { notices = append(notices, n) })
 	}
 	return notices
 }
@@ -110,6 +121,26 @@ func TestSignalEndsCleanly(t *testing.T) {
 		stderr := p.ended(t)
 		if !p.cmd.ProcessState.Success() || !strings.HasPrefix(stderr, "new log\nended: ") {
 			t.Errorf("%v: %v, %q", signal, p.cmd.ProcessState, stderr)
+		}
+	}
+}
+
+func TestReportBesideAnotherProcess(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "x.db")
+	file, err := openFile(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	program := build(t)
+	for run := range 3 {
+		reading := load.Reading{Time: startOf(run), Load: float64(run + 2), Memory: 0.5}
+		if err := file.readings.Notify(t.Context(), []load.Reading{reading}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), program, "-db", db, "-report").CombinedOutput()
+		if want := fmt.Sprintf("reading/load      %d ", run+2); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v, want %q:\n%s", err, want, out)
 		}
 	}
 }
@@ -153,7 +184,7 @@ const all = math.MaxInt
 
 // notices reads n notices, or as many as there are when the program ends. One
 // that was cut off by the end was not announced.
-func (p *process) notices(t *testing.T, n int) (notices []Notice) {
+func (p *process) notices(t *testing.T, n int) (notices []load.Notice) {
 	t.Helper()
 	for len(notices) < n {
 		line, err := p.stdout.ReadBytes('\n')
@@ -163,7 +194,7 @@ func (p *process) notices(t *testing.T, n int) (notices []Notice) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var notice Notice
+		var notice load.Notice
 		if err := json.Unmarshal(line, &notice); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -183,24 +214,69 @@ func (p *process) ended(t *testing.T) string {
 	return p.stderr.String()
 }
 
-// writeReadings writes readings without end, each with a time of its own, until
-// nobody takes them. Most of them change the level.
-func writeReadings(to io.Writer, run uint64) {
-	rnd := rand.New(rand.NewPCG(*seed, run))
-	loads := []float64{0.3, 0.8, 1.0, 1.3, 1.6}
+// started is when the first run's readings begin: they must not be a week old.
+var started = time.Now().UTC().Truncate(time.Millisecond)
+
+// startOf leaves each run an hour for its readings.
+func startOf(run int) time.Time { return started.Add(time.Duration(run) * time.Hour) }
+
+// readingsOf gives readings without end, each with a time of its own. Most of
+// them change the level.
+func readingsOf(run int) iter.Seq[load.Reading] {
+	return func(yield func(load.Reading) bool) {
+		rnd := rand.New(rand.NewPCG(*seed, uint64(run)))
+		loads := []float64{0.3, 0.8, 1.0, 1.3, 1.6}
+		for at := startOf(run); ; at = at.Add(time.Millisecond) {
+			if !yield(load.Reading{Time: at, Load: loads[rnd.IntN(len(loads))]}) {
+				return
+			}
+		}
+	}
+}
+
+// writeReadings writes the readings of a run until nobody takes them.
+func writeReadings(to io.Writer, run int) {
 	enc := json.NewEncoder(to)
-	day := noon.AddDate(0, 0, int(run))
-	for i := 0; ; i++ {
-		r := Reading{Time: day.Add(time.Duration(i) * time.Millisecond), Load: loads[rnd.IntN(len(loads))]}
+	for r := range readingsOf(run) {
 		if enc.Encode(r) != nil {
 			return
 		}
 	}
 }
 
+// checkRecorded compares the history with the readings of a run: as far as it
+// goes it has all of them, each whole, and in it are no others.
+func checkRecorded(t *testing.T, records *history.Records[float64], run int) (count int) {
+	t.Helper()
+	values := make(map[string][]float64)
+	window := history.Window{Start: startOf(run), End: startOf(run + 1).Add(-time.Millisecond)}
+	for row, err := range records.Query(t.Context(), "*", window) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[row.Record] = append(values[row.Record], row.Value)
+	}
+	for _, v := range values {
+		slices.Reverse(v)
+	}
+	loads := values["reading/load"]
+	zeros := make([]float64, len(loads))
+	if !slices.Equal(values["reading/memory"], zeros) || !slices.Equal(values["reading/pressure"], zeros) {
+		t.Errorf("run %d: of %d readings not all values are there", run, len(loads))
+	}
+	next, stop := iter.Pull(readingsOf(run))
+	defer stop()
+	for i, load := range loads {
+		if r, _ := next(); r.Load != load {
+			t.Fatalf("run %d: reading %d has load %v, want %v", run, i, load, r.Load)
+		}
+	}
+	return len(loads)
+}
+
 // readLog reads the events after an offset by SQL when the program is dead. It
 // only reads, so that the next start finds the file as the killed one left it.
-func readLog(t *testing.T, db string, after int64) (events []Event, head int64) {
+func readLog(t *testing.T, db string, after int64) (events []load.Event, head int64) {
 	t.Helper()
 	conn, err := sqlite.OpenConn(db, sqlite.OpenReadOnly)
 	if err != nil {
@@ -211,9 +287,13 @@ func readLog(t *testing.T, db string, after int64) (events []Event, head int64) 
 			t.Error(err)
 		}
 	}()
-	check, err := sqlitex.ResultText(conn.Prep("PRAGMA integrity_check"))
+	pragma := "PRAGMA quick_check"
+	if after == 0 { // the whole file, at last
+		pragma = "PRAGMA integrity_check"
+	}
+	check, err := sqlitex.ResultText(conn.Prep(pragma))
 	if err != nil || check != "ok" {
-		t.Fatalf("integrity_check: %s, %v", check, err)
+		t.Fatalf("%s: %s, %v", pragma, check, err)
 	}
 	head = after
 	err = sqlitex.Execute(conn, "SELECT offset, value FROM log WHERE offset > ?", &sqlitex.ExecOptions{
@@ -235,10 +315,10 @@ func readLog(t *testing.T, db string, after int64) (events []Event, head int64) 
 	return events, head
 }
 
-func eventIn(value string) (Event, error) {
+func eventIn(value string) (load.Event, error) {
 	var v struct {
-		Raised  *Raised
-		Cleared *Cleared
+		Raised  *load.Raised
+		Cleared *load.Cleared
 	}
 	if err := json.Unmarshal([]byte(value), &v); err != nil {
 		return nil, err

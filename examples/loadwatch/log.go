@@ -6,38 +6,19 @@ import (
 	"iter"
 	"time"
 
-	"github.com/edfsm/edfsm/codec"
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 	"github.com/edfsm/edfsm/machine"
-	"github.com/edfsm/edfsm/sqlitelog"
 )
-
-// eventCodec writes each event under its name.
-func eventCodec() (codec.Codec[Event], error) {
-	return codec.Union(codec.JSON, map[string]Event{
-		"raised":       Raised{},
-		"cleared":      Cleared{},
-		"acknowledged": Acknowledged{},
-	})
-}
-
-// openLog opens the events of a file.
-func openLog(ctx context.Context, db string) (*sqlitelog.Log[Event], error) {
-	events, err := eventCodec()
-	if err != nil {
-		return nil, err
-	}
-	return sqlitelog.Open(ctx, db, sqlitelog.Config[Event]{Codec: events})
-}
 
 // countedLog is a log that remembers how long it took to replay how much.
 type countedLog struct {
-	machine.Log[Event]
+	machine.Log[load.Event]
 	events int
 	took   time.Duration
 }
 
-func (l *countedLog) Feed(ctx context.Context) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (l *countedLog) Feed(ctx context.Context) iter.Seq2[load.Event, error] {
+	return func(yield func(load.Event, error) bool) {
 		start := time.Now()
 		defer func() { l.took = time.Since(start) }()
 		for e, err := range l.Log.Feed(ctx) {
@@ -51,7 +32,7 @@ func (l *countedLog) Feed(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-func (l *countedLog) found(s State) string {
+func (l *countedLog) found(s load.State) string {
 	if l.events == 0 {
 		return "new log"
 	}

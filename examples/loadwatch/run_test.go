@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/edfsm/edfsm/examples/loadwatch/load"
 	"github.com/edfsm/edfsm/machine"
 	"github.com/edfsm/edfsm/machine/machinetest"
 )
@@ -29,6 +30,9 @@ const notices = `{"time":"2026-01-02T03:04:06Z","level":"warning","reading":{"ti
 {"time":"2026-01-02T03:04:09Z","level":"normal","reading":{"time":"2026-01-02T03:04:09Z","load":0.5,"memory":0.31}}
 {"time":"2026-01-02T03:04:10Z","level":"warning","reading":{"time":"2026-01-02T03:04:10Z","load":1.1,"memory":0.31}}
 `
+
+// nowhere is where readings go that a test does not look at.
+var nowhere = machine.Func(func(context.Context, []load.Reading) error { return nil })
 
 // loadwatch runs the program over a series on standard input.
 func loadwatch(t *testing.T, db, input string) (stdout, stderr string, err error) {
@@ -131,6 +135,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"-in", filepath.Join(dir, "none")}, filepath.Join(dir, "none")},
 		{[]string{"-every", "0s"}, "-every 0s"},
 		{[]string{"-for", "-1s"}, "-for -1s"},
+		{[]string{"-report"}, "-report and -in"},
 		{[]string{"-verbose"}, "-verbose"},
 		{[]string{"now"}, `"now"`},
 	} {
@@ -147,9 +152,8 @@ func TestRefused(t *testing.T) {
 }
 
 func TestNoNoticeOfWhatIsNotLogged(t *testing.T) {
-	errDisk := errors.New("disk on fire")
-	var kept machine.Memory[Event]
-	log := machinetest.Log(machinetest.FailIf(&kept, func(more []Event) error {
+	var kept machine.Memory[load.Event]
+	log := machinetest.Log(machinetest.FailIf(&kept, func(more []load.Event) error {
 		if len(events(t, &kept))+len(more) > 1 {
 			return errDisk
 		}
@@ -159,7 +163,7 @@ func TestNoNoticeOfWhatIsNotLogged(t *testing.T) {
 	in, feed := io.Pipe()
 	defer feed.Close()
 	go io.WriteString(feed, series)
-	w := newWatch(log, &stdout, newConsole(&stderr))
+	w := newWatch(log, nowhere, &stdout, newConsole(&stderr))
 	if err := w.run(t.Context(), lines(in)); !errors.Is(err, errDisk) {
 		t.Errorf("ended with %v", err)
 	}
@@ -172,20 +176,20 @@ func TestNoNoticeOfWhatIsNotLogged(t *testing.T) {
 }
 
 func TestAcknowledgeByLine(t *testing.T) {
-	var log machine.Memory[Event]
-	if err := log.Notify(t.Context(), []Event{Raised{Level: Warning, Reading: Reading{Time: noon, Load: 1}}}); err != nil {
+	var log machine.Memory[load.Event]
+	if err := log.Notify(t.Context(), []load.Event{load.Raised{Level: load.Warning, Reading: load.Reading{Time: noon, Load: 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	w := newWatch(&log, io.Discard, newConsole(&stderr))
-	err := w.run(t.Context(), func(yield func(Reading, error) bool) {
+	w := newWatch(&log, nowhere, io.Discard, newConsole(&stderr))
+	err := w.run(t.Context(), func(yield func(load.Reading, error) bool) {
 		w.acknowledge(t.Context(), strings.NewReader("\n\n"))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := events(t, &log)
-	if a, ok := got[len(got)-1].(Acknowledged); len(got) != 2 || !ok || a.Time.IsZero() {
+	if a, ok := got[len(got)-1].(load.Acknowledged); len(got) != 2 || !ok || a.Time.IsZero() {
 		t.Errorf("logged %v", got)
 	}
 	text := stderr.String()

@@ -1,10 +1,13 @@
-package main
+// Package load is the machine of loadwatch: from readings of a computer it
+// makes events that tell when its level of load, memory or pressure changes.
+package load
 
 import (
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/machine"
 )
 
@@ -63,6 +66,15 @@ func (Raised) isEvent()       {}
 func (Cleared) isEvent()      {}
 func (Acknowledged) isEvent() {}
 
+// Codec writes each event under its name.
+func Codec() (codec.Codec[Event], error) {
+	return codec.Union(codec.JSON, map[string]Event{
+		"raised":       Raised{},
+		"cleared":      Cleared{},
+		"acknowledged": Acknowledged{},
+	})
+}
+
 // Notice tells the world that the level has changed.
 type Notice struct {
 	Time    time.Time `json:"time"`
@@ -70,13 +82,14 @@ type Notice struct {
 	Reading Reading   `json:"reading"`
 }
 
-var errNothingToAcknowledge = errors.New("nothing to acknowledge")
+// ErrNothingToAcknowledge rejects an [Acknowledge] of no warning, or the second of one.
+var ErrNothingToAcknowledge = errors.New("nothing to acknowledge")
 
-// watcher decides by the state and the command alone, and the state is made of
+// Watcher decides by the state and the command alone, and the state is made of
 // logged events, so a restart between two readings makes no difference.
-type watcher struct{}
+type Watcher struct{}
 
-func (watcher) Decide(s State, cmd Command, _ func(Notice)) ([]Event, error) {
+func (Watcher) Decide(s State, cmd Command, _ func(Notice)) ([]Event, error) {
 	switch cmd := cmd.(type) {
 	case Sample:
 		switch level := s.Level.after(cmd.Reading); {
@@ -88,14 +101,14 @@ func (watcher) Decide(s State, cmd Command, _ func(Notice)) ([]Event, error) {
 		return nil, nil
 	case Acknowledge:
 		if s.Level == Normal || s.Acknowledged {
-			return nil, fmt.Errorf("%w: %v", errNothingToAcknowledge, s)
+			return nil, fmt.Errorf("%w: %v", ErrNothingToAcknowledge, s)
 		}
 		return []Event{Acknowledged(cmd)}, nil
 	}
 	return nil, fmt.Errorf("unknown command %T", cmd)
 }
 
-func (watcher) Evolve(s *State, e Event) machine.Change {
+func (Watcher) Evolve(s *State, e Event) machine.Change {
 	switch e := e.(type) {
 	case Raised:
 		*s = State{Level: e.Level, Since: e.Reading.Time}
@@ -110,7 +123,7 @@ func (watcher) Evolve(s *State, e Event) machine.Change {
 	return machine.Unchanged
 }
 
-func (watcher) React(_ State, e Event, _ machine.Change, emit func(Notice)) {
+func (Watcher) React(_ State, e Event, _ machine.Change, emit func(Notice)) {
 	switch e := e.(type) {
 	case Raised:
 		emit(Notice{e.Reading.Time, e.Level, e.Reading})

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -111,7 +111,7 @@ func TestMoreNeverLeadsLower(t *testing.T) {
 }
 
 func TestAcknowledge(t *testing.T) {
-	watch := machinetest.For(t, watcher{})
+	watch := machinetest.For(t, Watcher{})
 	raised := Raised{Warning, Reading{Time: noon, Load: 1}}
 	worse := Raised{Critical, Reading{Time: noon, Load: 2}}
 	cleared := Cleared{Normal, Reading{Time: noon}}
@@ -120,13 +120,13 @@ func TestAcknowledge(t *testing.T) {
 
 	watch.Given(raised).When(ack).Then(acked).Emitting()
 	watch.Given(raised, acked, worse).When(ack).Then(acked)
-	watch.Given().When(ack).ThenRejected(errNothingToAcknowledge)
-	watch.Given(raised, acked).When(ack).ThenRejected(errNothingToAcknowledge)
-	watch.Given(raised, cleared).When(ack).ThenRejected(errNothingToAcknowledge)
+	watch.Given().When(ack).ThenRejected(ErrNothingToAcknowledge)
+	watch.Given(raised, acked).When(ack).ThenRejected(ErrNothingToAcknowledge)
+	watch.Given(raised, cleared).When(ack).ThenRejected(ErrNothingToAcknowledge)
 }
 
 func TestNoticeOfEachChange(t *testing.T) {
-	watch := machinetest.For(t, watcher{})
+	watch := machinetest.For(t, Watcher{})
 	calm, busy := Reading{Time: noon}, Reading{Time: noon, Load: 1}
 
 	watch.Given().When(Sample{busy}).Then(Raised{Warning, busy}).Emitting(Notice{noon, Warning, busy})
@@ -135,7 +135,7 @@ func TestNoticeOfEachChange(t *testing.T) {
 }
 
 func TestWatcherKeepsTheLaws(t *testing.T) {
-	machinetest.TestFSM(t, watcher{}, commands(), nil)
+	machinetest.TestFSM(t, Watcher{}, commands(), nil)
 }
 
 // The log of the program is never compacted, but it could be.
@@ -146,17 +146,17 @@ func TestWatcherCouldBeCompacted(t *testing.T) {
 		}
 		return "level", sqlitelog.Keep
 	}
-	machinetest.TestCompaction(t, watcher{}, key, commands(), nil)
+	machinetest.TestCompaction(t, Watcher{}, key, commands(), nil)
 }
 
 // The log of an afternoon in 2026 still means what it meant.
 func TestRecordedLog(t *testing.T) {
-	events, err := eventCodec()
+	events, err := Codec()
 	if err != nil {
 		t.Fatal(err)
 	}
 	recorded := machinetest.Lines("testdata/afternoon.jsonl", events)
-	machinetest.TestRecording(t, watcher{}, recorded, "testdata/afternoon.golden", nil)
+	machinetest.TestRecording(t, Watcher{}, recorded, "testdata/afternoon.golden", nil)
 }
 
 // outcome is what a series of commands has left.
@@ -167,7 +167,7 @@ type outcome struct {
 
 func play(t rapid.TB, log machine.Log[Event], cmds ...Command) (o outcome) {
 	ctx := context.Background()
-	m := machine.New(watcher{}, machine.Config[State, Event, Notice]{
+	m := machine.New(Watcher{}, machine.Config[State, Event, Notice]{
 		Log:     log,
 		Mailbox: len(cmds),
 		Outputs: machine.Func(func(_ context.Context, notices []Notice) error {
@@ -240,12 +240,16 @@ func TestTwoRunsOverOneFileAreOne(t *testing.T) {
 }
 
 func playInto(t *rapid.T, db string, cmds []Command) outcome {
-	log, err := openLog(context.Background(), db)
+	events, err := Codec()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := play(t, log, cmds...)
-	if err := log.Close(); err != nil {
+	file, err := sqlitelog.Open(context.Background(), db, sqlitelog.Config[Event]{Codec: events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := play(t, file, cmds...)
+	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return o

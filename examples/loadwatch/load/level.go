@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"errors"
@@ -16,10 +16,13 @@ type Reading struct {
 	Pressure float64   `json:"pressure,omitzero"` // share of time lost waiting for memory or I/O; 0 where it is not measured
 }
 
-func (r Reading) check() error {
+// Check refuses a reading that cannot be one.
+func (r Reading) Check() error {
 	switch {
 	case r.Time.IsZero():
 		return errors.New("no time")
+	case r.Time.UTC().Year() < 1 || r.Time.UTC().Year() > 9999:
+		return fmt.Errorf("time %v is out of range", r.Time)
 	case !(r.Load >= 0) || math.IsInf(r.Load, 1):
 		return fmt.Errorf("load %v is out of range", r.Load)
 	case !(r.Memory >= 0 && r.Memory <= 1):
