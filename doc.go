@@ -9,17 +9,28 @@
 // # Packages
 //
 //	examples/loadwatch     a program: watches the load of a computer
-//	    │        │
-//	    │    sqlitelog     keeps the events of a machine in an SQLite file
-//	    │     │     │
+//	    │        │      └───┐
+//	    │    sqlitelog      │         keeps the events of a machine in an SQLite file
+//	    │     │     │       │
+//	    │     │     │  history        keeps the values of records over time in one
+//	    │     │     │   │  │  │
+//	    │     │     │   │  │ pattern, timeutil    names with *, moments in ms
 //	    │     │  internal/sqlitedb    one writer, many readers, group commit
-//	    │   codec          turns values into bytes and back
+//	    │   codec  ─────────┘         turns values into bytes and back
 //	 machine               what a state machine is, and the loop that runs one
+//	    table              declares an FSM by rows, checks them, draws them
 //	    machinetest        for tests: proves an FSM, its key, its log
 //
-// Imports point down only. machine imports nothing but the standard library
-// and builds where SQLite does not. sqlitelog does not import machine: its log
-// has the methods that a machine asks for.
+// Beside the example there is a second program, bench: it measures all of this on
+// the computer and the disk it is run on.
+//
+// Imports point down only. machine, pattern and timeutil import nothing but the
+// standard library, and machine builds where SQLite does not. sqlitelog and
+// history import neither machine nor each other: a log and a recorder have the
+// methods that a machine asks for. They may share a file and its commits.
+//
+// natslog keeps a log on NATS JetStream, for a machine that has outgrown one
+// computer. It is a module of its own, so that nothing of NATS comes with edfsm.
 //
 // # Promises
 //
@@ -31,14 +42,17 @@
 //     moment, and, if the disk honours syncs, a power cut.
 //   - Outputs are given to their adapter in order and at most once: one between
 //     the commit and its adapter dies with the process. What must not be lost
-//     is derived from events.
+//     is derived from events: sqlitelog delivers each at least once.
 //   - A log that fails ends its machine. Nothing goes on from a state that may
 //     be ahead of the file.
 //   - The last to open a log owns it. Who owned it before can append no more.
+//   - What a history has accepted is as durable as the events of a log.
 //
 // # Where to start
 //
 // The first program in README.md fits on a page. examples/loadwatch is a whole
-// one: fsm.go is its behaviour, watch.go its wiring. Then read machine, the
-// order of its steps above all, and sqlitelog for what is in the file.
+// one: load/fsm.go is its behaviour, watch.go its wiring, and file.go puts its log
+// and its history into one file. Then read machine, the
+// order of its steps above all, and sqlitelog for what is in the file; history for
+// what a program wants to look up later.
 package edfsm

@@ -25,6 +25,11 @@ func in(folders ...string) set {
 	}
 }
 
+// only is the package of this module in this folder, and none below it.
+func only(folder string) set {
+	return func(path string) bool { return path == module+"/"+folder }
+}
+
 // from is the packages of other modules with these paths, and below them.
 func from(paths ...string) set {
 	return func(path string) bool {
@@ -54,7 +59,7 @@ var rules = []struct {
 	importer, imported set
 	why                string
 }{
-	{except(in("machine"), suites), not(std), "a machine also builds where SQLite does not, and costs its importers nothing"},
+	{except(in("machine"), suites), except(not(std), only("machine")), "a machine also builds where SQLite does not, and costs its importers nothing"},
 	{in("pattern", "timeutil"), not(std), "they are at the bottom of the house"},
 	{in("codec"), in("machine", "sqlitelog", "history", "internal"), "a codec does not know who keeps its bytes"},
 	{in("sqlitelog"), in("machine"), "a log fits a machine by its methods, and is of use without one"},
@@ -62,8 +67,12 @@ var rules = []struct {
 	{in("history"), in("machine"), "records fit a machine by their methods, and are of use without one"},
 	{in("history"), in("sqlitelog"), "a program takes one without the other"},
 	{in("internal"), in("machine", "codec", "sqlitelog", "history", "pattern", "timeutil"), "what is shared lies below those who share it"},
-	{all, in("examples", "bench"), "programs are imported by nobody"},
-	{not(in("internal/sqlitedb", "sqlitelog", "history", "bench")), from("zombiezen.com/go/sqlite", "modernc.org"), "who wants something kept asks a package that keeps it"},
+	{all, except(in("examples"), in("examples/loadwatch/load")), "programs are imported by nobody"},
+	{except(all, in("examples")), in("examples/loadwatch/load"), "what examples share is of no use elsewhere"},
+	{all, only("bench"), "programs are imported by nobody"},
+	{not(in("bench")), in("bench"), "what is there is for programs that measure"},
+	{not(suites), in("internal/faultfs", "internal/crashtest"), "faults are for tests"},
+	{not(in("internal/sqlitedb", "internal/faultfs", "sqlitelog", "history", "bench")), from("zombiezen.com/go/sqlite", "modernc.org"), "who wants something kept asks a package that keeps it"},
 	{not(suites), from("testing", "pgregory.net/rapid"), "what only tests need is not linked into programs"},
 }
 
@@ -132,18 +141,25 @@ func TestImportsThatAreRefused(t *testing.T) {
 	for importer, imported := range map[string]string{
 		"machine":            module + "/codec",
 		"machine/sub":        "golang.org/x/sync/errgroup",
+		"machine/table":      module + "/machine/machinetest",
 		"codec":              module + "/internal/sqlitedb",
 		"sqlitelog":          module + "/machine",
 		"history":            module + "/sqlitelog",
 		"internal/sqlitedb":  module + "/sqlitelog",
 		"bench":              module + "/examples/loadwatch",
+		"bench/internal/sub": module + "/bench",
+		"codec/sub":          module + "/bench/internal/measure",
 		"examples/loadwatch": "zombiezen.com/go/sqlite/sqlitex",
-		"internal/faultfs":   "zombiezen.com/go/sqlite",
+		"internal/sub":       "zombiezen.com/go/sqlite",
+		"history/sub":        module + "/internal/faultfs",
 		"sqlitelog/sub":      "testing",
 	} {
 		if checkImports(module+"/"+importer, []string{"context", imported}) == nil {
 			t.Errorf("%s may import %s", importer, imported)
 		}
+	}
+	if err := checkImports(module+"/bench", []string{module + "/bench/internal/suite", module + "/history"}); err != nil {
+		t.Error(err)
 	}
 	if err := checkImports(module+"/machine/machinetest", []string{module + "/machine", "testing", "pgregory.net/rapid"}); err != nil {
 		t.Error(err)
