@@ -34,7 +34,10 @@ var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the kill 
 // TestKill ends the program with SIGKILL over and over, while readings stream
 // into one file, and compares the file with what the program had announced.
 func TestKill(t *testing.T) {
-	const kills = 32
+	kills := 32
+	if testing.Short() {
+		kills = 6
+	}
 	t.Logf("to choose the same moments: -run TestKill -seed %d", *seed)
 	rnd := rand.New(rand.NewPCG(*seed, 0))
 	program := build(t)

@@ -74,6 +74,13 @@ func SkipRace(t *testing.T) {
 	}
 }
 
+// skipShort leaves out what is done by one process after the other, and takes long.
+func skipShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("images of a disk are looked at without -short")
+	}
+}
+
 // Random returns a source of chance, and logs how to see a failure again.
 func Random(t *testing.T) *rand.Rand {
 	seed := *seedFlag
