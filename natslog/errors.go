@@ -21,9 +21,10 @@ var (
 // Outcomes of a call on an open log. Except after [ErrUncertain] nothing was
 // written.
 var (
-	// ErrUncertain: no server has said within Config.Timeout whether the events
-	// were stored. The next call on the log, or opening it, finds out.
-	ErrUncertain = errors.New("it is not known whether the events were stored")
+	// ErrUncertain: no server has said within Config.Timeout whether the events,
+	// or the snapshot, were stored. The next call on the log, or opening it, finds
+	// out.
+	ErrUncertain = errors.New("it is not known whether it was stored")
 
 	// ErrFailed: the outcome of an earlier call, which is wrapped, is still not
 	// known, and the servers do not tell.

@@ -3,7 +3,6 @@ package natslog
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -56,9 +55,6 @@ func (s *store) writeMark(ctx context.Context, m *mark) error {
 	if w.records[0].value, err = json.Marshal(m); err != nil {
 		return err
 	}
-	m.offset, err = s.stream.put(ctx, w)
-	if errors.Is(err, ErrConflict) {
-		s.lose(err)
-	}
+	m.offset, err = s.put(ctx, w)
 	return err
 }

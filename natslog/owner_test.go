@@ -188,6 +188,21 @@ func TestUncertainAndStored(t *testing.T) {
 	wantValues(t, l, 0, 1, 2, 3)
 }
 
+// Nothing is written behind a snapshot that may still be on its way.
+func TestUncertainSnapshot(t *testing.T) {
+	link, js := connectLink(t, startServers(t, 1, false))
+	l := open(t, js, natslog.Config[put]{Timeout: short})
+	must(t, l.Notify(t.Context(), puts(0, 1)))
+	must(t, link.hold(true, false))
+	wantError(t, l.SaveSnapshot(t.Context(), "id", []byte("0")), natslog.ErrUncertain)
+	wantError(t, l.Notify(t.Context(), puts(8, 9)), natslog.ErrFailed)
+	must(t, link.hold(false, false))
+	must(t, l.Notify(t.Context(), puts(1, 2)))
+	if data, after := loaded(t, l, "id"); string(data) != "0" || !slices.Equal(after, []int{1}) {
+		t.Errorf("%q and %v", data, after)
+	}
+}
+
 // Events that come to the servers after their writer was told that nobody knows
 // are kept out once somebody has looked.
 func TestUncertainAndLate(t *testing.T) {

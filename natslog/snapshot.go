@@ -67,10 +67,7 @@ func (s *store) saveSnapshot(ctx context.Context, id string, data []byte) error 
 		r.state, r.position = id, w.after
 		r.value = data[i*size : min(len(data), (i+1)*size)]
 	}
-	last, err := s.stream.put(ctx, w)
-	if errors.Is(err, ErrConflict) {
-		s.lose(err)
-	}
+	last, err := s.put(ctx, w)
 	if err != nil {
 		return err
 	}

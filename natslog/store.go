@@ -145,18 +145,26 @@ func (s *store) append(ctx context.Context, fill func(*write) error, n int) erro
 	if err := fill(w); err != nil {
 		return err
 	}
-	last, err := s.stream.put(ctx, w)
+	last, err := s.put(ctx, w)
+	if err != nil {
+		return err
+	}
+	s.head.Store(last)
+	s.news.tell()
+	s.grown(n)
+	return nil
+}
+
+// put stores a write for whoever has the turn, and remembers what it learns.
+func (s *store) put(ctx context.Context, w *write) (last int64, err error) {
+	last, err = s.stream.put(ctx, w)
 	switch {
-	case err == nil:
-		s.head.Store(last)
-		s.news.tell()
-		s.grown(n)
 	case errors.Is(err, ErrUncertain):
 		s.pending, s.doubt = w, err
 	case errors.Is(err, ErrConflict):
 		s.lose(err)
 	}
-	return err
+	return last, err
 }
 
 func (s *store) lose(err error) {
