@@ -13,6 +13,7 @@ import (
 
 	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/history"
+	"github.com/edfsm/edfsm/internal/race"
 	"github.com/edfsm/edfsm/sqlitelog"
 )
 
@@ -130,8 +131,8 @@ func TestBadCalls(t *testing.T) {
 	must(t, f.log.Notify(t.Context(), [][]byte{[]byte("kept")}))
 	must(t, f.history.Store(t.Context(), "kept", []byte("kept"), moment))
 	for _, bad := range badCalls {
-		if (bad.want == sqlitelog.ErrTooLarge || bad.want == history.ErrTooLarge) && testing.Short() {
-			continue // 256 MiB each, and eight times as much with the race detector
+		if (bad.want == sqlitelog.ErrTooLarge || bad.want == history.ErrTooLarge) && race.Enabled {
+			continue // 256 MiB each, and some eight times as much with the race detector
 		}
 		if err := bad.call(t.Context(), f); !errors.Is(err, bad.want) {
 			t.Errorf("%s: %v, want %v", bad.what, err, bad.want)

@@ -71,7 +71,7 @@ var rules = []struct {
 	{except(all, in("examples")), in("examples/loadwatch/load"), "what examples share is of no use elsewhere"},
 	{all, only("bench"), "programs are imported by nobody"},
 	{not(in("bench")), in("bench"), "what is there is for programs that measure"},
-	{not(suites), in("internal/faultfs", "internal/crashtest"), "faults are for tests"},
+	{not(suites), in("internal/faultfs", "internal/crashtest", "internal/race"), "they are for tests"},
 	{not(in("internal/sqlitedb", "internal/faultfs", "sqlitelog", "history", "bench")), from("zombiezen.com/go/sqlite", "modernc.org"), "who wants something kept asks a package that keeps it"},
 	{not(suites), from("testing", "pgregory.net/rapid"), "what only tests need is not linked into programs"},
 }

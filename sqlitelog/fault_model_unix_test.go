@@ -26,6 +26,7 @@ func TestFaultModel(t *testing.T) {
 
 // A model that does not see what is broken on purpose would not see anything.
 func TestFaultModelFindsWhatIsBroken(t *testing.T) {
+	crashtest.SkipRace(t)
 	found := false
 	rapid.Check(t, func(rt *rapid.T) {
 		found = found || faultModelRun(t, rt, early) != nil

@@ -1,15 +1,21 @@
-//go:build race
-
 package sqlitelog_test
 
-import "flag"
+import (
+	"flag"
 
-// The race detector makes everything ten times as slow, and what it finds it
-// finds in a part of the work: less data where its amount is not what is tested,
-// and fewer checks of each model, unless -rapid.checks says how many.
-const lessData = 4
+	"github.com/edfsm/edfsm/internal/race"
+)
+
+// With the race detector there is less data where its amount is not what is
+// tested, and there are fewer checks of each model, unless -rapid.checks says how
+// many.
+var lessData = 1
 
 func init() {
+	if !race.Enabled {
+		return
+	}
+	lessData = 4
 	if err := flag.Set("rapid.checks", "12"); err != nil {
 		panic(err)
 	}

@@ -18,9 +18,7 @@ import (
 
 // A driver that does not see what is broken on purpose would not see anything.
 func TestDriversFindWhatIsBroken(t *testing.T) {
-	if lessData > 1 {
-		t.Skip("what is found here is no race")
-	}
+	crashtest.SkipRace(t)
 	t.Parallel()
 	for name, find := range map[string]func(t *testing.T) []error{
 		"Faults/accepted too soon": func(t *testing.T) []error {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/edfsm/edfsm/examples/loadwatch/load"
 	"github.com/edfsm/edfsm/history"
+	"github.com/edfsm/edfsm/internal/race"
 	"github.com/edfsm/edfsm/machine"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -35,8 +36,8 @@ var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the kill 
 // into one file, and compares the file with what the program had announced.
 func TestKill(t *testing.T) {
 	kills := 32
-	if testing.Short() {
-		kills = 6
+	if race.Enabled {
+		kills = 8
 	}
 	t.Logf("to choose the same moments: -run TestKill -seed %d", *seed)
 	rnd := rand.New(rand.NewPCG(*seed, 0))

@@ -13,8 +13,7 @@
 // -crash.seed, which is logged.
 //
 // On demand a driver tries all that there is, and with -count draws again what is
-// left to chance. With -short there are only faults of single operations, and
-// kills: what the race detector has something to look at. Kills have no end, so -crash.n says how many there are; models
+// left to chance. Kills have no end, so -crash.n says how many there are; models
 // have a flag of their own:
 //
 //	go test ./sqlitelog -run 'PowerCut' -crash.n 0 -count 10 -timeout 0

@@ -24,9 +24,9 @@ type Day[W Workload[W]] struct {
 	awake int // how many of them before the store was closed
 }
 
-// Record lets a day pass, without a fault. It skips a test that is to be short.
+// Record lets a day pass, without a fault. It skips a test as [SkipRace] does.
 func Record[W Workload[W]](t *testing.T, begin func(Place) W) Day[W] {
-	skipShort(t)
+	SkipRace(t)
 	var d Day[W]
 	must(t, faultfs.Seed(1))
 	d.ops = watched(t, nil, func(_ *faultfs.FS, at Place) {
@@ -133,9 +133,9 @@ func (d Day[W]) cutTwice(t *testing.T, after int, random *rand.Rand) error {
 // FailedSyncs lets n syncs fail. There the process is killed, the next one goes
 // on, and the power fails after its last commit. What the
 // failed sync has left may never get to the disk, so that nothing may be kept
-// behind it. It skips a test that is to be short.
+// behind it. It skips a test as [SkipRace] does.
 func FailedSyncs[W Workload[W]](t *testing.T, n int, begin func(Place) W) (errs []error) {
-	skipShort(t)
+	SkipRace(t)
 	random := Random(t)
 	syncs, _, err := fault(t, faultfs.Plan{Fault: faultfs.NoSync, At: math.MaxInt}, begin)
 	must(t, err)

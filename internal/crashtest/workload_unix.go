@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/edfsm/edfsm/internal/faultfs"
+	"github.com/edfsm/edfsm/internal/race"
 )
 
 // Workload is somebody who uses a store in a folder and remembers what he was
@@ -61,23 +62,20 @@ var (
 // often as -crash.n says, and fewer with the race detector, which makes a fault
 // take ten times as long, and finds no other. 0 means every one.
 func Count(n int) int {
-	if *countFlag >= 0 {
+	switch {
+	case *countFlag >= 0:
 		return *countFlag
+	case race.Enabled:
+		return max(n/50, 2)
 	}
-	return max(n/fewer, 2)
+	return n
 }
 
-// SkipRace leaves a test of the drivers themselves out with the race detector.
+// SkipRace leaves out with the race detector, unless -crash.n is given, what takes
+// long and has nothing for it: one process after the other, by one goroutine.
 func SkipRace(t *testing.T) {
-	if fewer > 1 {
-		t.Skip("a fault takes ten times as long with the race detector, which finds no other")
-	}
-}
-
-// skipShort leaves out what is done by one process after the other, and takes long.
-func skipShort(t *testing.T) {
-	if testing.Short() {
-		t.Skip("images of a disk are looked at without -short")
+	if race.Enabled && *countFlag < 0 {
+		t.Skip("nothing is done here at the same time")
 	}
 }
 

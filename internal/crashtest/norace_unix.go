@@ -1,8 +1,0 @@
-//go:build unix && !race
-
-package crashtest
-
-const (
-	fewer = 1
-	plans = 6
-)

@@ -1,8 +1,0 @@
-//go:build unix && race
-
-package crashtest
-
-const (
-	fewer = 50
-	plans = 2
-)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package sqlitelog_test
-
-const lessData = 1
