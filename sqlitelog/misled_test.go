@@ -27,10 +27,7 @@ func TestSamePageTwice(t *testing.T) {
 func testSamePageTwice(t *testing.T, table string, second bool) {
 	path := filepath.Join(t.TempDir(), "log.db")
 	log := open(t, path, sqlitelog.Config[put]{})
-	var all []put
-	for i := range 600 {
-		all = append(all, put{fmt.Sprint("k", i), i, false})
-	}
+	all := manyPuts()
 	must(t, log.Notify(t.Context(), all))
 	must(t, log.Close())
 	if table == "compacted" {
@@ -71,6 +68,14 @@ func testSamePageTwice(t *testing.T, table string, second bool) {
 	}
 }
 
+// manyPuts fill several pages.
+func manyPuts() (all []put) {
+	for i := range 600 {
+		all = append(all, put{fmt.Sprint("k", i), i, false})
+	}
+	return all
+}
+
 // children returns where in a file the pointers to the first pages of its only
 // large table are (https://sqlite.org/fileformat2.html#b_tree_pages).
 func children(data []byte) (at []int) {
@@ -85,4 +90,37 @@ func children(data []byte) (at []int) {
 		return at
 	}
 	return nil
+}
+
+// So does a compaction that knows the keys already.
+func TestSamePageTwiceInCompaction(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	log := open(t, path, sqlitelog.Config[put]{})
+	all := manyPuts()
+	must(t, log.Notify(t.Context(), all))
+	must(t, log.Close())
+
+	log = open(t, path, sqlitelog.Config[put]{Key: putKey, HighWater: 1 << 30, LowWater: len(all)})
+	defer log.Close()
+	_, err := log.Compact(t.Context())
+	must(t, err)
+	must(t, log.Notify(t.Context(), all))
+	copyPage(t, path)
+	if done, err := log.Compact(t.Context()); !errors.Is(err, sqlitelog.ErrCorrupt) {
+		t.Errorf("compacted %+v: %v", done, err)
+	}
+	must(t, log.Notify(t.Context(), all[:1]))
+}
+
+// copyPage makes the second page of the only large table what the first one is.
+func copyPage(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	pages := children(data)
+	at := func(i int) int64 { return 4096 * int64(binary.BigEndian.Uint32(data[pages[i]:])-1) }
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt(data[at(0):at(0)+4096], at(1))
+	must(t, errors.Join(err, f.Close()))
 }
