@@ -22,6 +22,8 @@ var badUnixFiles = []badFile{
 	{what: "a name that is too long", name: strings.Repeat("n", 256), want: syscall.ENAMETOOLONG},
 	{what: "a name that is too long with -wal", name: strings.Repeat("n", 252), want: syscall.ENAMETOOLONG},
 	{what: "a name that is too long with -journal", name: strings.Repeat("n", 248), want: syscall.ENAMETOOLONG},
+	{what: "a log that was given such a name", name: strings.Repeat("n", 248), make: renamed, want: syscall.ENAMETOOLONG},
+	{what: "an empty file with such a name", name: strings.Repeat("n", 248), make: bytesOf(""), want: syscall.ENAMETOOLONG},
 	{what: "a path that is too long for SQLite", name: strings.Repeat(strings.Repeat("n", 99)+"/", 6) + "it.db",
 		make: func(t *testing.T, path string) { must(t, os.MkdirAll(filepath.Dir(path), 0o700)) }, want: syscall.ENAMETOOLONG},
 }
@@ -87,4 +89,11 @@ func inFolder(mode fs.FileMode, make func(t *testing.T, path string)) func(t *te
 			}
 		})
 	}
+}
+
+// renamed makes a log elsewhere.
+func renamed(t *testing.T, path string) {
+	elsewhere := filepath.Join(t.TempDir(), "it.db")
+	ours()(t, elsewhere)
+	must(t, os.Rename(elsewhere, path))
 }

@@ -198,14 +198,15 @@ func createFile(name string, readOnly bool) error {
 			return fmt.Errorf("%w: it is not a regular file", ErrNotDatabase)
 		case info.Size() > 0 && info.Size() < minFileSize:
 			return fmt.Errorf("%w: it has %d bytes", ErrNotDatabase, info.Size())
-		case info.Size() == 0:
-			real, err := RealPath(name)
-			if err != nil {
-				return reason(err)
-			}
-			return notLost(real)
 		}
-		return nil
+		real, err := RealPath(name)
+		if err != nil {
+			return reason(err)
+		}
+		if info.Size() > 0 {
+			return hasRoom(real)
+		}
+		return cmp.Or(hasRoom(real), notLost(real))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return reason(err)
