@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edfsm/edfsm/codec"
+	"github.com/edfsm/edfsm/internal/race"
 	"github.com/fxamacker/cbor/v2"
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -173,12 +174,10 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-var raceEnabled bool
-
 // Beyond what the library needs, encoding into a buffer that is large enough
 // allocates nothing.
 func TestEncodeAllocatesOnce(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("pools drop items under the race detector")
 	}
 	eachFormat(t, func(t *testing.T, f codec.Bounded) {

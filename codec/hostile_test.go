@@ -1,20 +1,12 @@
 package codec_test
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
-	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/edfsm/edfsm/codec"
 	"github.com/vmihailenco/msgpack/v5"
@@ -220,64 +212,6 @@ func refuses(t *testing.T, decode func([]byte) error, data string) {
 	}
 }
 
-func TestSameKeyInJSON(t *testing.T) {
-	c := must(codec.Of[map[string]int](codec.JSON))
-	var v map[string]int
-	if err := c.Decode([]byte(sameKey[&codec.JSON]), &v); err != nil || len(v) != 1 || v["k"] != 8 {
-		t.Errorf("%v, %v", v, err)
-	}
-}
-
-// Duplicates are found where keys are not sorted, too, and only there.
-func TestDuplicateKeys(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		keys := rapid.SliceOfN(rapid.StringN(0, 3, 3), 0, 40).Draw(t, "keys")
-		cborMap, msgpackMap := []byte{0xb9}, []byte{0xde}
-		cborMap = binary.BigEndian.AppendUint16(cborMap, uint16(len(keys)))
-		msgpackMap = binary.BigEndian.AppendUint16(msgpackMap, uint16(len(keys)))
-		for _, k := range keys {
-			cborMap = append(append(append(cborMap, 0x60+byte(len(k))), k...), 1)
-			msgpackMap = append(append(append(msgpackMap, 0xa0+byte(len(k))), k...), 1)
-		}
-		slices.Sort(keys)
-		unique := len(slices.Compact(keys)) == len(keys)
-		if err := into[map[string]int](codec.CBOR)(cborMap); (err == nil) != unique {
-			t.Fatalf("cbor: %v", err)
-		}
-		if err := into[map[string]int](codec.MsgPack)(msgpackMap); (err == nil) != unique {
-			t.Fatalf("msgpack: %v", err)
-		}
-	})
-}
-
-// A struct of more fields than a walker has bits for.
-func TestDuplicateFields(t *testing.T) {
-	var fields []reflect.StructField
-	for i := range 100 {
-		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("F%02d", i), Type: reflect.TypeFor[int8]()})
-	}
-	typ := reflect.StructOf(fields)
-	eachFormat(t, func(t *testing.T, f codec.Bounded) {
-		v, got := reflect.New(typ), reflect.New(typ)
-		for i := range fields {
-			v.Elem().Field(i).SetInt(int64(i))
-		}
-		data, err := f.Append(nil, v.Interface())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Decode(data, got.Interface()); err != nil || !alike(v, got) {
-			t.Errorf("%v became %v, %v", v.Elem(), got.Elem(), err)
-		}
-		for _, pair := range [][2]string{{"F00", "F01"}, {"F63", "F00"}, {"F00", "F99"}, {"F98", "F99"}} {
-			twice := bytes.Replace(data, []byte(pair[0]), []byte(pair[1]), 1)
-			if err := f.Decode(twice, got.Interface()); (err == nil) != (f == codec.JSON) {
-				t.Errorf("%s for %s: %v", pair[1], pair[0], err)
-			}
-		}
-	})
-}
-
 // A large integer of other programs, which we would not write.
 func TestIntegerAsBytes(t *testing.T) {
 	var n int64
@@ -398,89 +332,6 @@ func fit[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 |
 	}
 }
 
-// The same limits hold in all formats and in both directions.
-func TestLimits(t *testing.T) {
-	nest := func(n int) list { // n arrays inside each other
-		l := list{}
-		for range n - 1 {
-			l = list{l}
-		}
-		return l
-	}
-	few := codec.Limits{Size: 110, Depth: 6, Elements: 20}
-	for _, test := range []struct {
-		limits codec.Limits
-		value  list
-		want   string
-	}{
-		{few, nest(6), ""},
-		{few, nest(7), "depth"},
-		{few, make(list, 20), ""},
-		{few, make(list, 21), "elements"},
-		{few, list{make(list, 20), make(list, 19)}, "size"},
-		{codec.Limits{}, nest(64), ""},
-		{codec.Limits{}, nest(65), "depth"},
-		{codec.Limits{}, append(make(list, 20_000), nest(63)), ""},
-		{codec.Limits{}, append(make(list, 20_000), nest(64)), "depth"},
-		{codec.Limits{Depth: 10_000, Size: 1 << 30}, nest(10_000), ""},
-		{codec.Limits{Elements: 1}, nest(64), ""},
-		{codec.Limits{Elements: 1}, make(list, 2), "elements"},
-	} {
-		eachFormat(t, func(t *testing.T, f codec.Bounded) {
-			want := test.want
-			if want == "size" && f != codec.JSON {
-				want = "" // a null is one byte, in JSON with its comma five
-			}
-			c := must(codec.Of[list](f.With(test.limits)))
-			_, err := c.Append(nil, test.value)
-			limited(t, "encode", err, want)
-
-			data, err := must(codec.Of[list](f.With(codec.Limits{Depth: 10_000}))).Append(nil, test.value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var v list
-			limited(t, "decode", c.Decode(data, &v), want)
-		})
-	}
-}
-
-// Types that cannot be too deep are looked at only if they are long.
-func TestLimitsOfFlatTypes(t *testing.T) {
-	eachFormat(t, func(t *testing.T, f codec.Bounded) {
-		few := must(codec.Of[[]bool](f.With(codec.Limits{Elements: 20})))
-		short := must(codec.Of[string](f.With(codec.Limits{Size: 100})))
-		_, err := few.Append(nil, make([]bool, 20))
-		limited(t, "20 elements", err, "")
-		_, err = few.Append(nil, make([]bool, 21))
-		limited(t, "21 elements", err, "elements")
-		_, err = short.Append(nil, repeat("a", 98, ""))
-		limited(t, "98 characters", err, "")
-		_, err = short.Append(nil, repeat("a", 99, ""))
-		limited(t, "99 characters", err, "size")
-		_, err = must(codec.Of[[][][][]bool](f.With(codec.Limits{Depth: 3}))).Append(nil, [][][][]bool{{{{true}}}})
-		limited(t, "4 slices", err, "depth")
-	})
-}
-
-func limited(t *testing.T, what string, err error, want string) {
-	t.Helper()
-	e, _ := errors.AsType[*codec.LimitError](err)
-	if want == "" && err != nil || want != "" && (e == nil || e.Limit != want) {
-		t.Errorf("%s: %v, want %q", what, err, cmp.Or(want, "no error"))
-	}
-}
-
-func TestLimitsOutOfRange(t *testing.T) {
-	for _, l := range []codec.Limits{{Size: -1}, {Size: 1 << 31}, {Depth: -1}, {Depth: 10_001}, {Elements: -1}} {
-		eachFormat(t, func(t *testing.T, f codec.Bounded) {
-			if err := builds[int](f.With(l)); err == nil {
-				t.Errorf("%+v was taken", l)
-			}
-		})
-	}
-}
-
 // Surrogates that are no pair and bytes that are no UTF-8 would come back as
 // something else.
 func TestJSONText(t *testing.T) {
@@ -504,105 +355,4 @@ func TestJSONText(t *testing.T) {
 	if err := decode([]byte(`{"\ud83d\ude00":"\uD83D\uDE00"}`)); err != nil {
 		t.Error(err)
 	}
-}
-
-func FuzzJSON(f *testing.F)    { fuzz(f, codec.JSON, plainJSON) }
-func FuzzCBOR(f *testing.F)    { fuzz(f, codec.CBOR, walkedCBOR) }
-func FuzzMsgPack(f *testing.F) { fuzz(f, codec.MsgPack, noTwin) }
-
-// fuzz looks for input that panics, that allocates too much, that is decoded to
-// a value which does not survive its own encoding, or that a twin decodes in
-// another way.
-func fuzz(f *testing.F, format codec.Bounded, twin func(data []byte, v any) error) {
-	seed(f, format)
-	record := must(codec.Of[hostile](format))
-	free := must(codec.Of[any](format))
-	union := must(codec.Union(format, cases, codec.Upcast("batch", eventsOf))).(expander)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var v, byTwin hostile
-		err := bounded(t, data, func() error { return record.Decode(data, &v) })
-		if err == nil {
-			survives(t, record, v)
-		}
-		switch twinErr := twin(data, &byTwin); {
-		case twinErr == errUndecided:
-		case (err == nil) != (twinErr == nil):
-			t.Errorf("%q: %v, the twin says %v", data, err, twinErr)
-		case err == nil && !alike(reflect.ValueOf(v), reflect.ValueOf(byTwin)):
-			t.Errorf("%q: %+v, the twin says %+v", data, v, byTwin)
-		}
-		var x any
-		if err := free.Decode(data, &x); err == nil {
-			survives(t, free, x)
-		}
-		err = union.DecodeAll(data, func(e event) { survives(t, codec.Codec[event](union), e) })
-		var e event
-		if one := union.Decode(data, &e); err != nil && one == nil {
-			t.Errorf("decoded by Decode and not by DecodeAll: %v", err)
-		}
-	})
-}
-
-var errUndecided = errors.New("the twin is of another opinion by intent")
-
-// plainJSON is encoding/json by itself, which does not mind what text is and
-// how deep arrays are.
-func plainJSON(data []byte, v any) error {
-	depth := bytes.Count(data, []byte("{")) + bytes.Count(data, []byte("["))
-	if !utf8.Valid(data) || bytes.Contains(data, []byte(`\u`)) || depth > 64 {
-		return errUndecided
-	}
-	return json.Unmarshal(data, v)
-}
-
-// walkedCBOR goes our own way through CBOR where the library goes alone.
-func walkedCBOR(data []byte, v any) error {
-	return codec.CBOR.With(codec.Limits{Depth: 64}).Decode(data, v)
-}
-
-func noTwin([]byte, any) error { return errUndecided }
-
-// survives says that what can be encoded is decoded as it was. In interfaces
-// types may change, but not what they are written as.
-func survives[T any](t *testing.T, c codec.Codec[T], v T) {
-	data, err := c.Append(nil, v)
-	if err != nil {
-		return
-	}
-	var got T
-	if err := c.Decode(data, &got); err != nil {
-		t.Fatalf("%#v was encoded as %q, and then: %v", v, data, err)
-	}
-	if again, err := c.Append(nil, got); reflect.TypeFor[T]() == reflect.TypeFor[any]() {
-		if err != nil || !bytes.Equal(again, data) {
-			t.Fatalf("%#v\nas %q became\n%#v\nas %q, %v", v, data, got, again, err)
-		}
-	} else if !alike(reflect.ValueOf(&v).Elem(), reflect.ValueOf(&got).Elem()) {
-		t.Fatalf("%#v\nas %q became\n%#v", v, data, got)
-	}
-}
-
-func seed(f *testing.F, format codec.Bounded) {
-	add := func(data []byte, err error) {
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	add(must(codec.Of[hostile](format)).Append(nil, hostile{
-		Cells: []cell{{1, 2, &cell{}, -3}}, Texts: []string{"a", ""}, Bytes: []byte("bytes"), Small: []int8{-1, 100},
-		Addrs: []netip.Addr{netip.MustParseAddr("1.2.3.4")}, Named: map[string]int16{"a": -300, "b": 2}, Strings: map[string]string{"c": "d"},
-		Numbered: map[int32]uint8{-70000: 255}, Moods: map[mood]bool{1: true}, Float: 1.5, Flag: true, Text: "é\"", At: &at, For: 1,
-		Sub: &hostile{}, Base: Base{ID: 7},
-	}))
-	c := must(codec.Union(format, map[string]any{"batch": batch{}, "tree": tree{}, "raised": raised{}}))
-	for _, v := range []any{batch{[]int64{1, 2}}, tree{"a", []*tree{{Label: "b"}}}, raised{"high", at}} {
-		add(c.Append(nil, v))
-	}
-	add(must(codec.Of[any](format)).Append(nil, map[string]any{"a": []any{1, -1, 1.5, "b", nil, true, at}, "b": map[string]any{}}))
-	f.Add([]byte(sameKey[&codec.JSON])[:20])
-	f.Add(bytes.Repeat([]byte{'['}, 70))
-	f.Add([]byte("\xdd\x00\x00\x00\x10" + repeat("\x80", 16, "")))
-	f.Add([]byte("\x9a\x00\x00\x00\x10" + repeat("\xa0", 16, "")))
 }
