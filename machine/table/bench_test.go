@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edfsm/edfsm/internal/race"
 	"github.com/edfsm/edfsm/machine"
 	"github.com/edfsm/edfsm/machine/table"
 )
@@ -188,12 +189,9 @@ func compare(b *testing.B, turn func(fsm), commands int) {
 	b.ReportMetric(ratios[len(ratios)/2], "ratio")
 }
 
-// poolsDrop says that allocations cannot be counted.
-var poolsDrop bool
-
 // A table costs a command no memory that the FSM by hand does not need.
 func TestTableAllocatesNothing(t *testing.T) {
-	if poolsDrop {
+	if race.Enabled {
 		t.Skip("pools drop items under the race detector")
 	}
 	shop, err := Shop()
