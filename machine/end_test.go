@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -211,25 +212,26 @@ func TestFailuresAreNamed(t *testing.T) {
 func TestCloseLosesNothingAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, new(disk), account{}, Config[balance, entry, string]{Mailbox: 3, MaxBatch: 4})
-		accepted := make(chan int, 1000)
+		var accepted atomic.Int64
+		enough := make(chan struct{})
 		for range 8 { // they race with Close
 			go func() {
 				for n := 1; r.Send(context.Background(), add(n)) == nil; n++ {
-					accepted <- n
+					if accepted.Add(1) == 100 {
+						close(enough)
+					}
 				}
 			}()
 		}
 		go r.Run(r.ctx)
 		r.ran = true
-		for range 100 {
-			<-accepted
-		}
+		<-enough
 		r.Close()
 		synctest.Wait()
 		if _, err := View(t.Context(), r.Machine, func(b balance) int { return b.Sum }); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := len(r.disk.entries()), 100+len(accepted); got != want {
+		if got, want := len(r.disk.entries()), int(accepted.Load()); got != want {
 			t.Errorf("%d commands were accepted, and %d carried out", want, got)
 		}
 	})

@@ -47,7 +47,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		rounds = min(rounds, 4)
 	}
-	c := &chaos{t: t, servers: startServers(t, 3, false), rand: rand.New(rand.NewPCG(seed, 0)), acks: make(chan struct{})}
+	c := &chaos{t: t, servers: startServers(t, 3, false), rand: rand.New(rand.NewPCG(seed, 0)), acks: make(chan string), heard: make(map[string]bool)}
 	c.run(rounds)
 	js := connect(t, c.servers)
 	for _, log := range []string{"a", "b", "shared"} {
@@ -60,7 +60,8 @@ type chaos struct {
 	t       *testing.T
 	servers *cluster.Cluster
 	rand    *rand.Rand
-	acks    chan struct{} // tells of calls that were accepted, if anybody listens
+	acks    chan string     // tells of which log a call was accepted, if anybody listens
+	heard   map[string]bool // of which logs it has told
 	writers []*writer
 }
 
@@ -74,7 +75,9 @@ func (c *chaos) run(rounds int) {
 	}
 	defer running.Wait()
 	defer end()
-	c.progress()
+	for len(c.heard) < 3 {
+		c.progress()
+	}
 	for round := range rounds {
 		c.kill(round)
 	}
@@ -85,7 +88,8 @@ func (c *chaos) progress() {
 	c.t.Helper()
 	for range 30 {
 		select {
-		case <-c.acks:
+		case log := <-c.acks:
+			c.heard[log] = true
 		case <-time.After(time.Minute):
 			c.t.Fatal("nothing was accepted for a minute")
 		}
@@ -156,7 +160,7 @@ func (c *chaos) check(js jetstream.JetStream, name string) {
 // writer is a machine that starts again whenever something fails.
 type writer struct {
 	name, log, url string
-	acks           chan<- struct{}
+	acks           chan<- string
 	rand           *rand.Rand
 
 	mu   sync.Mutex
@@ -223,7 +227,7 @@ func (w *writer) life(ctx context.Context, conn *nats.Conn) {
 		place += len(events)
 		w.accepted = append(w.accepted, events...)
 		select {
-		case w.acks <- struct{}{}:
+		case w.acks <- w.log:
 		default:
 		}
 	}

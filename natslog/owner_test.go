@@ -14,7 +14,7 @@ import (
 )
 
 // short is a timeout for tests that wait for its end.
-const short = time.Second
+const short = 2 * time.Second
 
 // open opens a log on one server that is closed with the test.
 func open(t *testing.T, js jetstream.JetStream, cfg natslog.Config[put]) *natslog.Log[put] {

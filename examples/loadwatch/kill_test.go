@@ -123,7 +123,7 @@ func TestSignalEndsCleanly(t *testing.T) {
 		}
 		p.notices(t, all)
 		stderr := p.ended(t)
-		if !p.cmd.ProcessState.Success() || !strings.HasPrefix(stderr, "new log\nended: ") {
+		if !p.cmd.ProcessState.Success() || !strings.HasPrefix(stderr, "new log\n") || !strings.Contains(stderr, "\nended: ") {
 			t.Errorf("%v: %v, %q", signal, p.cmd.ProcessState, stderr)
 		}
 	}

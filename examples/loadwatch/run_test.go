@@ -43,7 +43,10 @@ func loadwatch(t *testing.T, db, input string) (stdout, stderr string, err error
 }
 
 func TestSeries(t *testing.T) {
-	stdout, stderr, err := loadwatch(t, filepath.Join(t.TempDir(), "x.db"), series)
+	db := filepath.Join(t.TempDir(), "x.db")
+	var stdout, stderr string
+	var err error
+	synctest.Test(t, func(t *testing.T) { stdout, stderr, err = loadwatch(t, db, series) }) // no second passes, with a status
 	if err != nil || stdout != notices {
 		t.Errorf("%v, notices:\n%s", err, stdout)
 	}

@@ -87,7 +87,7 @@ func watch(ctx context.Context, js jetstream.JetStream, servers *cluster.Cluster
 	for hour := range 24 {
 		if hour == 12 {
 			fmt.Fprintln(out, "the leader is stopped")
-			stop.Go(func() { servers.Down(servers.Leader("edfsm")) })
+			stop.Go(func() { downLeader(servers) })
 		}
 		if _, err = m.Do(ctx, load.Sample{Reading: readingAt(hour)}); err != nil {
 			break
@@ -95,6 +95,17 @@ func watch(ctx context.Context, js jetstream.JetStream, servers *cluster.Cluster
 	}
 	m.Close()
 	return errors.Join(err, <-ended)
+}
+
+// downLeader stops the leader, or the next one if there is none at the moment.
+func downLeader(servers *cluster.Cluster) {
+	for {
+		if i := servers.Leader("edfsm"); i >= 0 {
+			servers.Down(i)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // readingAt is a reading of a computer that is busy in every third hour.

@@ -80,7 +80,7 @@ func (c *Cluster) Up(i int) error {
 		return err
 	}
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		s.Shutdown()
 		return fmt.Errorf("server %s does not start", c.options[i].ServerName)
 	}
