@@ -343,8 +343,11 @@ func TestCompactUpkeep(t *testing.T) {
 	before := checkpointedSize(t, path)
 	_, err := log.Compact(t.Context())
 	must(t, err)
-	if after := checkpointedSize(t, path); after >= before {
+	if after := checkpointedSize(t, path); after > before {
 		t.Errorf("the file had %d bytes, and has %d", before, after)
+	}
+	if free := count(t, path, "PRAGMA freelist_count"); free > 0 {
+		t.Errorf("%d pages are free", free)
 	}
 	if got := events(t, log); len(got) > 600 {
 		t.Errorf("%d events are left", len(got))
