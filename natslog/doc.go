@@ -67,9 +67,11 @@
 //
 // Open makes a stream as it must be, and refuses another with [ErrStream]: in files, with
 // atomic batches, direct reads, rollups and deletes allowed, and without limits
-// that let messages go; a full one has to refuse what comes (DiscardNew). Nobody else
-// may write to its subjects, purge them, or restore the stream from an old backup under a
-// running machine.
+// that let messages go; a full one has to refuse what comes (DiscardNew). A full one
+// cannot be compacted either, since a compaction says first what it will do: watch
+// MaxBytes, if you set it, and raise it in time. Nobody else may write to the
+// stream's subjects, purge them, or restore it from an old backup under a running
+// machine.
 //
 // # Reading
 //
