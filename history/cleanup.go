@@ -21,7 +21,8 @@ var (
 
 // Cleanup deletes the rows of all records that are older than a moment, not
 // those of that moment, and returns how many they were. A record goes with its
-// last row. Space that is free afterwards is given back to the file system.
+// last row. Space that is free afterwards is given back to the file system, at
+// the end or, if a reader holds that up, later.
 //
 // It works in small transactions that others share and leaves them time in
 // between. If it fails or ctx ends, what it has counted so far is deleted; the

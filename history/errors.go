@@ -63,6 +63,9 @@ var (
 	// ErrBusy: another process has held the write lock of the file for 10 s.
 	ErrBusy = sqlitedb.ErrBusy
 
+	// ErrFull: the device has no room. The next call may find some.
+	ErrFull = sqlitedb.ErrFull
+
 	// ErrClosed: the history, or its file, was closed.
 	ErrClosed = sqlitedb.ErrClosed
 

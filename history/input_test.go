@@ -12,7 +12,6 @@ import (
 
 	"github.com/edfsm/edfsm/history"
 	"github.com/edfsm/edfsm/internal/sqlitedb"
-	"zombiezen.com/go/sqlite"
 )
 
 // last is the error that ends a sequence.
@@ -108,7 +107,7 @@ func TestFull(t *testing.T) {
 	err = h.StoreAll(t.Context(), []history.Entry[[]byte]{
 		{Name: "a", Value: []byte("2"), At: at(1)}, {Name: "b", Value: make([]byte, 1<<20), At: at(2)},
 	})
-	if sqlite.ErrCode(err) != sqlite.ResultFull || !strings.Contains(err.Error(), `"b"`) {
+	if !errors.Is(err, history.ErrFull) || !strings.Contains(err.Error(), `"b"`) {
 		t.Errorf("got %v", err)
 	}
 	store(t, h, "a", "2", 2)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/edfsm/edfsm/history"
 	"github.com/edfsm/edfsm/internal/sqlitedb"
-	"zombiezen.com/go/sqlite"
 )
 
 // hold keeps the writer of a file until release is called. Who comes meanwhile
@@ -103,11 +102,11 @@ func TestFullTogether(t *testing.T) {
 		synctest.Wait()
 		wg.Go(func() { other = h.Store(t.Context(), "large", make([]byte, 1<<20), at(0)) })
 		synctest.Wait()
-		if err := release(); sqlite.ErrCode(err) != sqlite.ResultFull {
+		if err := release(); !errors.Is(err, history.ErrFull) {
 			t.Errorf("who has written nothing: %v", err)
 		}
 		wg.Wait()
-		if sqlite.ErrCode(mine) != sqlite.ResultFull || sqlite.ErrCode(other) != sqlite.ResultFull {
+		if !errors.Is(mine, history.ErrFull) || !errors.Is(other, history.ErrFull) {
 			t.Errorf("mine: %v, the other: %v", mine, other)
 		}
 		if !strings.Contains(mine.Error(), `record "new"`) || strings.Contains(mine.Error(), "large") || !strings.Contains(other.Error(), `record "large"`) {

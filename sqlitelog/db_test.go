@@ -95,17 +95,26 @@ func TestReadOnlyWithoutLogs(t *testing.T) {
 	}
 }
 
-// A reader elsewhere that may have missed an event because of a compaction is
-// told so.
+// A reader through another handle that may have missed an event because of a
+// compaction is told so.
 func TestReaderIsTold(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		testReaderIsTold(t, elsewhere)
+	}
+}
+
+func testReaderIsTold(t *testing.T, elsewhere bool) {
 	defer sqlitelog.SetGrain(2, 512)()
 	path := filepath.Join(t.TempDir(), "log.db")
-	owner := open(t, path, sqlitelog.Config[put]{Key: putKey, HighWater: 100, LowWater: 1})
-	defer owner.Close()
+	db := openDB(t, path, sqlitelog.Options{})
+	owner := newLog(t, db, "main", sqlitelog.Config[put]{Key: putKey, HighWater: 100, LowWater: 1})
 	for i := range 10 {
 		must(t, owner.Notify(t.Context(), []put{{Key: fmt.Sprint("k", i%3), Value: i}}))
 	}
-	reader := newLog(t, openDB(t, path, sqlitelog.Options{ReadOnly: true}), "main", sqlitelog.Config[put]{})
+	if elsewhere {
+		db = openDB(t, path, sqlitelog.Options{ReadOnly: true})
+	}
+	reader := newLog(t, db, "main", sqlitelog.Config[put]{Reader: true})
 	n := 0
 	for _, err := range reader.Feed(t.Context()) {
 		if n++; n == 1 {
@@ -119,7 +128,7 @@ func TestReaderIsTold(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("the reader saw %d events and no error", n)
+	t.Errorf("elsewhere=%v: the reader saw %d events and no error", elsewhere, n)
 }
 
 // Opened exclusively, a file works with one connection and no shared memory.

@@ -62,6 +62,15 @@
 // is the offset of the last event that a snapshot contains or a subscription has
 // acknowledged. skipped has what a subscription has put aside.
 //
+// A new file is made with auto_vacuum INCREMENTAL, so that pages can be given back.
+// While it is open here, the settings are journal_mode WAL, synchronous FULL or
+// NORMAL as Options.Durability says, fullfsync and checkpoint_fullfsync (which
+// matter on macOS), wal_autocheckpoint 0, as checkpoints are run and watched by
+// this package, journal_size_limit 8192000, temp_store MEMORY, cache_size of 2 MB a
+// connection, query_only for whoever only reads, and locking_mode EXCLUSIVE with
+// Options.Exclusive. Of these a file keeps auto_vacuum and WAL: a program that
+// writes to it by other means does so under its own settings.
+//
 // Beside the file SQLite keeps FILE-wal, which belongs to the data, and
 // FILE-shm, until the last program closes it. Do not copy or delete one without
 // the others. The WAL is copied back whenever it has grown by some 4 MB.
@@ -92,16 +101,20 @@
 //
 // That happens in the background, in slices of at most 512 events and some 2 ms
 // inside the transactions of the appends; each slice is atomic, and after it
-// the appends have the file for themselves for at least as long. A replay is not
+// the appends have the file for themselves for at least as long. A log that is
+// several times beyond its high water has slices that are as many times larger,
+// up to eight, and from twice on no pauses, or callers who append much at a time
+// would outrun it. A replay is not
 // disturbed: while one is under way that ends at some offset, an event before
 // it is superseded only by another before it, and no tombstone goes. A replay
-// in another process is told by [ErrCompacted] to start again. Subscriptions are
-// waited for.
+// through another handle than that which compacts, as in another process, is told
+// by [ErrCompacted] to start again. Subscriptions are waited for.
 //
 // Which event is the newest of its key is told by a map in memory of some 40
 // bytes a key, which is read from the file after opening. Pages that are free
 // are used again; those beyond half of the file, or all after [Log.Compact],
-// are given back.
+// are given back to the file system, at the end of the compaction, or with a later
+// checkpoint if a reader holds that up or somebody else runs them.
 //
 // # Snapshots
 //
@@ -138,7 +151,7 @@
 // log, is compaction held up for it. Where events were dropped for a snapshot,
 // none begins before them ([ErrDropped]).
 //
-// Who waits for events is woken by the appends of this process. For those of
+// Who waits for events is woken by the appends through the same [DB]. For those of
 // others one goroutine per file, which runs as long as anybody waits or is
 // delivered to, looks every 100 ms.
 //
@@ -187,7 +200,7 @@
 // writes. One process writes to a file at a time and others wait up to 10 s for it
 // ([ErrBusy]).
 // The file must be on a local file system. A full disk fails appends with
-// SQLite's error and loses nothing, but where SQLite's shared memory is mapped
+// [ErrFull] and loses nothing, but where SQLite's shared memory is mapped
 // from a full disk, some file systems end the process: Options.Exclusive does
 // without it.
 package sqlitelog

@@ -17,7 +17,8 @@ var (
 	// ErrCodec: the log was written with a codec of another name.
 	ErrCodec = errors.New("written with another codec")
 
-	// ErrNoLog: a file that was opened for reading only has no such log.
+	// ErrNoLog: a file that was opened for reading only, or with Config.Reader,
+	// has no such log.
 	ErrNoLog = errors.New("no such log")
 )
 
@@ -53,6 +54,9 @@ var (
 	// ErrBusy: another process has held the write lock of the file for 10 s.
 	ErrBusy = sqlitedb.ErrBusy
 
+	// ErrFull: the device has no room. The next call may find some.
+	ErrFull = sqlitedb.ErrFull
+
 	// ErrClosed: the log, or its file, was closed.
 	ErrClosed = sqlitedb.ErrClosed
 
@@ -60,9 +64,9 @@ var (
 	// reading only.
 	ErrReadOnly = sqlitedb.ErrReadOnly
 
-	// ErrCompacted: another process has compacted the log during a replay.
-	// Start again from nothing.
-	ErrCompacted = errors.New("compacted by another process meanwhile")
+	// ErrCompacted: another handle than that of a replay, such as that of another
+	// process, has compacted the log meanwhile. Start again from nothing.
+	ErrCompacted = errors.New("compacted through another handle meanwhile")
 
 	// ErrCorrupt: a record, or the order of records, is not as it was written.
 	ErrCorrupt = errors.New("not as it was written")

@@ -11,8 +11,9 @@ import (
 // Feed gives the events that were in the log when the iteration began, oldest
 // first. It reads them in pages, the next one while the caller works on one, and
 // keeps no transaction open for a caller who is slow. It may be left early, and
-// walked any number of times; the log is not compacted beyond what a replay that
-// is under way has still to see.
+// walked any number of times; l does not compact the log beyond what a replay that
+// is under way has still to see, and where another handle does, it ends with
+// [ErrCompacted].
 //
 // A record that cannot be read ends it with a [*RecordError], unless
 // Config.Quarantine says otherwise, and records that are not in order with
@@ -32,6 +33,9 @@ type Entry[E any] struct {
 // Entries is [Log.Feed] for a range of offsets, both included, with the entries
 // that the events come from. Events that an old record was split into share its
 // entry. Of a log whose beginning was dropped it gives what is left.
+//
+// With to = [Log.Head], the offset of an entry beside that tells how far a long
+// walk is.
 func (l *Log[E]) Entries(ctx context.Context, from, to int64) iter.Seq2[Entry[E], error] {
 	return l.entries(ctx, l.store.records(ctx, from, to, nil))
 }

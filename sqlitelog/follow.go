@@ -13,8 +13,8 @@ import (
 // with its error, when the log is closed, and otherwise as [Log.Entries] does;
 // the error is the last pair.
 //
-// What is appended in this process is seen as soon as it is durable, what
-// another process appends within some 100 ms. The iteration holds no transaction
+// What is appended through the same [DB] is seen as soon as it is durable, what
+// others append, such as another process, within some 100 ms. The iteration holds no transaction
 // open and may be slow: as long as l owns the log, nothing is compacted that it
 // has not yet read. Of what was compacted before it began it gets the survivors.
 // If another owner compacts what it has not read, it ends with [ErrCompacted], and

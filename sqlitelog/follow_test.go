@@ -127,7 +127,7 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
-// All handles of a process wake each other at once: no time passes here, so that
+// All handles of a file that was opened once wake each other at once: no time passes here, so that
 // nothing is polled.
 func TestFollowOtherHandle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

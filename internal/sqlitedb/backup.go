@@ -34,7 +34,7 @@ const backupPages = 256
 func Backup(ctx context.Context, db *DB, path string, read, check func(Rx) error) (size int64, err error) {
 	defer func() {
 		if err != nil {
-			err = &fs.PathError{Op: "back up to", Path: path, Err: err}
+			err = &fs.PathError{Op: "back up to", Path: path, Err: full(err)}
 		}
 	}()
 	name, err := absolute(path)

@@ -1,6 +1,7 @@
 package sqlitedb
 
 import (
+	"context"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -67,8 +68,33 @@ func (db *DB) checkpointIfDue() {
 		wal, err = runCheckpoint(db.conn)
 	}
 	if err != nil || wal.pages-wal.copied >= due {
-		db.logger.Warn("edfsm: checkpoint late", "file", db.path, "wal_pages", wal.pages, "copied", wal.copied, "error", err)
+		db.late(wal, err)
 	}
+}
+
+// checkpointNow waits for the writer and copies the WAL back, as far as readers
+// let it.
+func (db *DB) checkpointNow(ctx context.Context) error {
+	select {
+	case db.writer <- struct{}{}:
+		defer func() { <-db.writer }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if db.conn == nil || db.foreign || db.hasFailed() || db.lookAround() != nil {
+		return nil
+	}
+	wal, err := runCheckpoint(db.conn)
+	db.walTried = wal.pages
+	if err != nil {
+		db.late(wal, err)
+	}
+	return nil
+}
+
+// late reports a checkpoint.
+func (db *DB) late(wal walState, err error) {
+	db.logger.Warn("edfsm: checkpoint late", "file", db.path, "wal_pages", wal.pages, "copied", wal.copied, "error", err)
 }
 
 // checkpointLast copies the WAL back when the file is closed.

@@ -36,6 +36,10 @@ var (
 	// caller may wait. Nothing was written.
 	ErrBusy = errors.New("locked by another process")
 
+	// ErrFull: the device has no room. Nothing was written, unless ErrUncertain
+	// comes with it.
+	ErrFull = errors.New("disk full")
+
 	// ErrReadOnly: the file was opened for reading only.
 	ErrReadOnly = errors.New("opened read-only")
 

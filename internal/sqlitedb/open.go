@@ -395,10 +395,20 @@ func explain(err error) error {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultPerm, sqlite.ResultAuth:
 		return fmt.Errorf("%w: the file and its folder must be writable: %w", fs.ErrPermission, err)
+	case sqlite.ResultFull:
+		return full(err)
 	case sqlite.ResultBusy:
 		if !errors.Is(err, ErrBusy) {
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		}
+	}
+	return err
+}
+
+// full says so of an error of SQLite that means it.
+func full(err error) error {
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultFull {
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err
 }

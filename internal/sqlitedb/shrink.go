@@ -10,8 +10,11 @@ const shrinkStep = "PRAGMA incremental_vacuum(64)"
 
 // Shrink gives free pages back to the file system, in small steps that share
 // the transactions of others, until at most keep, as a share of the file, is
-// free. The file itself gets shorter with the next checkpoint.
+// free. At the end the WAL is copied back, and then the file is shorter; where a
+// reader holds that up, or it is left to somebody else, a later checkpoint makes
+// it so.
 func Shrink(ctx context.Context, db *DB, keep float64) error {
+	shorter := false
 	for more := true; more; {
 		start := time.Now()
 		err := Update(ctx, db, func(tx Tx) error {
@@ -31,6 +34,7 @@ func Shrink(ctx context.Context, db *DB, keep float64) error {
 			}
 			left, _, err := tx.Int("PRAGMA freelist_count")
 			more = left < free // else the file was made without auto_vacuum
+			shorter = shorter || more
 			return err
 		})
 		if err != nil {
@@ -40,7 +44,10 @@ func Shrink(ctx context.Context, db *DB, keep float64) error {
 			return err
 		}
 	}
-	return nil
+	if !shorter {
+		return nil
+	}
+	return db.checkpointNow(ctx)
 }
 
 // Rest leaves the writer to others for a while.

@@ -21,6 +21,10 @@ import (
 //
 // Errors other than [ErrUncertain] mean that nothing was written.
 func Update(ctx context.Context, db *DB, fn func(Tx) error) error {
+	return full(db.update(ctx, fn))
+}
+
+func (db *DB) update(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

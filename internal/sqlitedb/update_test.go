@@ -21,17 +21,22 @@ var testPart = Part{Name: "test", Version: 1, Schema: []string{
 	"CREATE TABLE child(n INTEGER REFERENCES item(n) DEFERRABLE INITIALLY DEFERRED)",
 }}
 
-func open(t testing.TB, path string) *DB {
+func open(t testing.TB, path string) *DB { t.Helper(); return openWith(t, path, Options{}) }
+
+func openWith(t testing.TB, path string, opts Options) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), path, Options{})
+	db, err := Open(t.Context(), path, opts)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	must(t, Ensure(t.Context(), db, testPart))
+	return db
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
-	if err := Ensure(t.Context(), db, testPart); err != nil {
-		t.Fatal(err)
-	}
-	return db
 }
 
 func openTemp(t testing.TB) *DB { return open(t, filepath.Join(t.TempDir(), "test.db")) }
@@ -348,7 +353,7 @@ func TestFull(t *testing.T) {
 	full := 0
 	for i, err := range errs {
 		switch {
-		case err != nil && sqlite.ErrCode(err) == sqlite.ResultFull && !errors.Is(err, ErrUncertain):
+		case errors.Is(err, ErrFull) && sqlite.ErrCode(err) == sqlite.ResultFull && !errors.Is(err, ErrUncertain):
 			full++
 		case err != nil:
 			t.Errorf("member %d: %v", i, err)
