@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/sqlitelog"
@@ -351,6 +352,38 @@ func TestCompactUpkeep(t *testing.T) {
 	}
 	if got := events(t, log); len(got) > 600 {
 		t.Errorf("%d events are left", len(got))
+	}
+}
+
+// The upkeep of a log that is far beyond its high water works in slices that are
+// up to eight times as large.
+func TestSlicesGrow(t *testing.T) {
+	defer sqlitelog.SetGrain(1024, 2)()
+	const events = 1600
+	for what, c := range map[string]struct {
+		high        int
+		least, most uint64
+	}{
+		"far beyond":  {10, events / 3 / 8, events / 2 / 2},
+		"just beyond": {events - 1, events / 3, events},
+	} {
+		path := filepath.Join(t.TempDir(), "log.db")
+		log := open(t, path, sqlitelog.Config[put]{Key: putKey, HighWater: 1 << 30})
+		must(t, log.Notify(t.Context(), slices.Repeat([]put{{Key: "k", Value: 1}}, events)))
+		must(t, log.Close())
+		log = open(t, path, sqlitelog.Config[put]{
+			Key: putKey, HighWater: c.high, LowWater: 1, File: sqlitelog.Options{Durability: sqlitelog.Normal},
+		})
+		for left := int64(events); left > 10; time.Sleep(time.Millisecond) {
+			st, err := log.Stats(t.Context())
+			must(t, err)
+			left = st.Log
+		}
+		n, err := log.Transactions(t.Context())
+		must(t, errors.Join(err, log.Close()))
+		if n < c.least || n > c.most {
+			t.Errorf("%s: %d transactions, want %d to %d", what, n, c.least, c.most)
+		}
 	}
 }
 

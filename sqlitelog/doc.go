@@ -101,7 +101,7 @@
 //
 // That happens in the background, in slices of at most 512 events and some 2 ms
 // inside the transactions of the appends; each slice is atomic, and after it
-// the appends have the file for themselves for at least as long. A log that is
+// the appends have the file for themselves, mostly three times as long. A log that is
 // several times beyond its high water has slices that are as many times larger,
 // up to eight, and from twice on no pauses, or callers who append much at a time
 // would outrun it. A replay is not

@@ -165,8 +165,9 @@ func (p *pass) begin() {
 	}
 }
 
-// pause leaves the writer to the appends for twice as long as a slice took, and
-// less when they are about to outrun the compaction.
+// pause leaves the writer to the appends for three times as long as a slice took,
+// so that they keep three quarters of their rate, and for less when they are about
+// to outrun the compaction.
 func (p *pass) pause(ctx context.Context) error {
 	c := p.c
 	switch inLog := c.inLog.Load(); {
@@ -175,7 +176,7 @@ func (p *pass) pause(ctx context.Context) error {
 	case inLog > int64(c.high+(c.high-c.low)/2):
 		return sqlitedb.Rest(ctx, p.took)
 	}
-	return sqlitedb.Rest(ctx, 2*p.took)
+	return sqlitedb.Rest(ctx, 3*p.took)
 }
 
 // sweep deletes from compacted what newer events have superseded.
