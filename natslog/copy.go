@@ -19,8 +19,8 @@ const copyBytes = 4 << 20
 
 // Copy appends the events of another log, such as one of sqlitelog, and then
 // reads both again and compares them: without an error they are equal. It
-// returns how many there are. progress, unless nil, is told after each batch how
-// many were appended or found, and how many were compared.
+// returns how many there are. progress, unless nil, is told every [MaxEvents]
+// events, or sooner, how many were appended or found, and how many were compared.
 //
 // Nobody else may append to either log meanwhile. A copy that has ended early is
 // taken up where it was: what is in the log must be what from begins with, else
@@ -69,8 +69,7 @@ func (c *copying[E]) append(ctx context.Context, from machine.Feed[E]) error {
 		case err != nil:
 			return err
 		case more:
-			err = c.same(e, old)
-			c.copied++
+			err = c.found(e, old)
 		default:
 			err = c.add(ctx, e)
 		}
@@ -84,6 +83,17 @@ func (c *copying[E]) append(ctx context.Context, from machine.Feed[E]) error {
 		}
 	}
 	return c.flush(ctx)
+}
+
+// found counts an event that is there already, if it is the same.
+func (c *copying[E]) found(source, copied E) error {
+	if err := c.same(source, copied); err != nil {
+		return err
+	}
+	if c.copied++; c.copied%MaxEvents == 0 {
+		c.progress(c.copied, 0)
+	}
+	return nil
 }
 
 // add puts an event into the batch, which is appended when it is full.

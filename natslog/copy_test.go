@@ -40,6 +40,24 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// Of what is there already progress is told as of what is appended, so that a
+// copy that was stopped late is not silent for long.
+func TestCopyTellsWhatItFinds(t *testing.T) {
+	const n = 2500
+	var from machine.Memory[put]
+	must(t, from.Notify(t.Context(), puts(0, n)))
+	to := open(t, connect(t, startServers(t, 1, false)), natslog.Config[put]{})
+	for at := 0; at < n; at += 500 {
+		must(t, to.Notify(t.Context(), puts(at, at+500)))
+	}
+	var told [][2]int
+	_, err := natslog.Copy(t.Context(), to, &from, func(copied, compared int) { told = append(told, [2]int{copied, compared}) })
+	must(t, err)
+	if want := [][2]int{{1000, 0}, {2000, 0}, {n, 0}, {n, 1000}, {n, 2000}, {n, n}}; !slices.Equal(told, want) {
+		t.Errorf("the progress was %v, want %v", told, want)
+	}
+}
+
 // What differs is no copy.
 func TestCopyOfAnother(t *testing.T) {
 	js := connect(t, startServers(t, 1, false))
