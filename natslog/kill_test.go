@@ -1,7 +1,6 @@
 package natslog_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,10 +17,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-var killsByDefault = 20
-
 var (
-	kills    = flag.Int("kills", 0, "how many servers and clients TestKill kills; 0: 20, or 8 with the race detector; with -short at most 4")
+	kills    = flag.Int("kills", 20, "how many servers and clients TestKill kills; with -short at most 4")
 	killSeed = flag.Uint64("kill-seed", 0, "what TestKill draws from; 0: the time")
 )
 
@@ -43,7 +40,7 @@ func TestKill(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-kill-seed=%d", seed)
-	rounds := cmp.Or(*kills, killsByDefault)
+	rounds := *kills
 	if testing.Short() {
 		rounds = min(rounds, 4)
 	}
@@ -78,8 +75,12 @@ func (c *chaos) run(rounds int) {
 	for len(c.heard) < 3 {
 		c.progress()
 	}
-	for round := range rounds {
-		c.kill(round)
+	victims := c.rand.Perm(3) // so that none is left out
+	for len(victims) < rounds {
+		victims = append(victims, c.rand.IntN(3))
+	}
+	for round, victim := range victims[:rounds] {
+		c.kill(round, victim)
 	}
 }
 
@@ -96,26 +97,36 @@ func (c *chaos) progress() {
 	}
 }
 
-func (c *chaos) kill(round int) {
-	leader := c.servers.Leader("edfsm")
-	switch victim := c.rand.IntN(3); {
-	case victim == 0:
+// Whom TestKill kills.
+const (
+	client = iota
+	follower
+	leader
+)
+
+func (c *chaos) kill(round, victim int) {
+	if victim == client {
 		w := c.writers[c.rand.IntN(len(c.writers))]
 		c.t.Logf("round %d: client %s", round, w.name)
 		w.kill()
 		c.progress()
-	default:
-		i := leader
-		if victim == 1 || i < 0 {
-			i = (leader + 1 + c.rand.IntN(2)) % 3
-		}
-		c.t.Logf("round %d: server %d of leader %d", round, i, leader)
-		c.servers.Down(i)
+		return
+	}
+	leads := c.servers.Leader("edfsm")
+	for leads < 0 {
+		c.progress() // none, until somebody leads
+		leads = c.servers.Leader("edfsm")
+	}
+	i := leads
+	if victim == follower {
+		i = (leads + 1 + c.rand.IntN(2)) % 3
+	}
+	c.t.Logf("round %d: server %d, while %d leads", round, i, leads)
+	c.servers.Down(i)
+	c.progress()
+	must(c.t, c.servers.Up(i))
+	for !c.servers.Current(i, "edfsm") || c.servers.Leader("edfsm") < 0 {
 		c.progress()
-		must(c.t, c.servers.Up(i))
-		for !c.servers.Current(i, "edfsm") || c.servers.Leader("edfsm") < 0 {
-			c.progress()
-		}
 	}
 }
 
