@@ -60,6 +60,37 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Hundreds of logs share a stream, and none sees anything of the others: not
+// what was appended between its own events, nor that others were compacted.
+func TestManyLogs(t *testing.T) {
+	js := connect(t, startServers(t, 1, false))
+	config := func(i int) natslog.Config[put] {
+		cfg := keyed()
+		cfg.Name = fmt.Sprint("log ", i)
+		return cfg
+	}
+	var logs []*natslog.Log[put]
+	for i := range 300 {
+		logs = append(logs, open(t, js, config(i)))
+	}
+	for n, key := range []string{"k", "", "k", ""} {
+		for i, l := range logs {
+			must(t, l.Notify(t.Context(), []put{{Key: key, Value: 10*i + n}}))
+		}
+	}
+	for i := 0; i < len(logs); i += 3 {
+		compact(t, logs[i], 2) // the first event and the opening
+	}
+	for i, l := range logs {
+		want := []int{10 * i, 10*i + 1, 10*i + 2, 10*i + 3}
+		if i%3 == 0 {
+			want = want[1:]
+		}
+		wantValues(t, l, want...)
+		wantValues(t, open(t, js, config(i)), want...)
+	}
+}
+
 func TestCodecIsRemembered(t *testing.T) {
 	js := connect(t, startServers(t, 1, false))
 	must(t, open(t, js, natslog.Config[put]{}).Notify(t.Context(), puts(0, 1)))
