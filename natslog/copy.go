@@ -22,10 +22,11 @@ const copyBytes = 4 << 20
 // returns how many there are. progress, unless nil, is told every [MaxEvents]
 // events, or sooner, how many were appended or found, and how many were compared.
 //
-// Nobody else may append to either log meanwhile. A copy that has ended early is
-// taken up where it was: what is in the log must be what from begins with, else
-// Copy fails with [ErrDiffers]. Nothing is compacted while it runs; so that nothing
-// is between two runs, open the log with a HighWater above what there is to copy.
+// What is copied without Config.Key is never compacted. Nobody else may append to
+// either log meanwhile. A copy that has ended early is taken up where it was: what
+// is in the log must be what from begins with, else Copy fails with [ErrDiffers].
+// Nothing is compacted while it runs; so that nothing is between two runs, open
+// the log with a HighWater above what there is to copy.
 func Copy[E any](ctx context.Context, to *Log[E], from machine.Feed[E], progress func(copied, compared int)) (n int, err error) {
 	if progress == nil {
 		progress = func(int, int) {}
