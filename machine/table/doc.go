@@ -42,13 +42,16 @@
 //
 // # What happens to an input
 //
-// A command comes to one of five outcomes, and the error of Do says which:
+// A command comes to one of five outcomes. This is what Do returns:
 //
 //	Handled    its row decides: no error, or one of the row's own
 //	Ignored    a row of Ignore says so: no error, and no effect
 //	Denied     a guard does not hold:              a *Refusal with its name
 //	Unknown    a row of Refuse, or another type:   a *Refusal with what would be taken
-//	Finished   the state is terminal:              a *Refusal
+//	Finished   the state is terminal:              machine.ErrStopped
+//
+// A machine that has come to a terminal state has ended, and asks no row any
+// more. Only [FSM.Decide] has a *Refusal for such a state.
 //
 // [FSM.Outcome] tells the outcome of a command beforehand, and [FSM.Commands]
 // what a state takes, with the guards that would deny it now. Guards are asked

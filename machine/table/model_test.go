@@ -168,6 +168,12 @@ func TestTableDoesWhatItsRowsSay(t *testing.T) {
 				t.Fatalf("outputs %q, want %q", outputs, in.outputs)
 			}
 		}
+		if in.finished() {
+			seen[table.Finished]++
+			if _, err := m.Do(ctx, c0{}); !errors.Is(err, machine.ErrStopped) {
+				t.Fatalf("after the end: %v", err)
+			}
+		}
 		m.Close()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
@@ -184,7 +190,7 @@ func TestTableDoesWhatItsRowsSay(t *testing.T) {
 			t.Fatalf("a finished machine answers %v, want %v", err, &refusal)
 		}
 	})
-	for _, o := range []table.Outcome{table.Handled, table.Ignored, table.Denied, table.Unknown} {
+	for _, o := range []table.Outcome{table.Handled, table.Ignored, table.Denied, table.Unknown, table.Finished} {
 		if seen[o] == 0 {
 			t.Errorf("no command was %v", o)
 		}

@@ -13,7 +13,7 @@ const (
 	Ignored                 // a row of Ignore: no effect and no error
 	Denied                  // a guard of its row does not hold
 	Unknown                 // the state does not take it: a row of Refuse, or no command of the table
-	Finished                // the state is terminal
+	Finished                // the state is terminal, and a machine in it has ended: Do returns machine.ErrStopped
 )
 
 func (o Outcome) String() string {
@@ -32,8 +32,9 @@ func (o Outcome) String() string {
 	return "invalid outcome"
 }
 
-// Refusal is the error of a command that was not taken. The error of Do wraps
-// it, so that [errors.AsType] finds it there.
+// Refusal is the error of Decide for a command that was not taken. The error of
+// Do wraps it, so that [errors.AsType] finds it there, unless it is Finished:
+// then the machine has ended, and Do returns [machine.ErrStopped].
 type Refusal struct {
 	Outcome Outcome // Denied, Unknown or Finished
 	State   string
