@@ -20,13 +20,16 @@ const (
 	sector    = 512
 )
 
-// WALCut cuts the WAL of a file off at n sizes: at the edges of its frames, a
-// byte before and behind, and at each sector. That takes the newest with it, and
-// nothing else.
+// WALCut cuts the WAL of a file off at n of these sizes: at the edges of its
+// frames, a byte before and behind, and at each sector. With n = 0 it cuts at
+// every byte. That takes the newest with it, and nothing else.
 func WALCut[W Workload[W]](t *testing.T, n int, name string, d Day[W]) (errs []error) {
 	files := faultfs.Image(nil, d.ops, d.awake, faultfs.KeepAll)
 	wal := files[name+"-wal"]
 	sizes := cutSizes(len(wal))
+	if n == 0 {
+		sizes = allSizes(len(wal))
+	}
 	tried := spread(len(sizes), n, Random(t))
 	left := make([]int, len(tried))
 	errs = each(t, len(tried), func(t *testing.T, i int) (err error) {
@@ -37,8 +40,11 @@ func WALCut[W Workload[W]](t *testing.T, n int, name string, d Day[W]) (errs []e
 		}
 		return nil
 	})
-	if len(errs) == 0 && !slices.IsSorted(left) {
-		errs = append(errs, fmt.Errorf("with more of the WAL less is left: %d", left))
+	for i := 1; len(errs) == 0 && i < len(left); i++ {
+		if left[i] < left[i-1] {
+			errs = append(errs, fmt.Errorf("with %d bytes of the WAL %d are left, and with %d only %d",
+				sizes[tried[i-1]-1], left[i-1], sizes[tried[i]-1], left[i]))
+		}
 	}
 	t.Logf("%d of %d sizes, up to %d bytes; %d were left at last", len(tried), len(sizes), len(wal), slices.Max(left))
 	return errs
@@ -62,17 +68,24 @@ func cutSizes(length int) (sizes []int) {
 	return slices.Compact(sizes)
 }
 
-// WALBitFlips turns a bit over in n bytes of the WAL of a file, which ends it
+func allSizes(length int) (sizes []int) {
+	for size := range length + 1 {
+		sizes = append(sizes, size)
+	}
+	return sizes
+}
+
+// WALBitFlips turns over n bits of the WAL of a file, one at a time, which ends it
 // there.
 func WALBitFlips[W Workload[W]](t *testing.T, n int, name string, d Day[W]) (errs []error) {
 	files := faultfs.Image(nil, d.ops, d.awake, faultfs.KeepAll)
 	wal := files[name+"-wal"]
-	tried := spread(len(wal), n, Random(t))
-	t.Logf("%d of %d bytes", len(tried), len(wal))
+	tried := spread(8*len(wal), n, Random(t))
+	t.Logf("%d of %d bits", len(tried), 8*len(wal))
 	return each(t, len(tried), func(t *testing.T, i int) error {
-		at := tried[i] - 1
-		if _, err := d.forgetful(t, with(files, name+"-wal", flipped(wal, at, i))); err != nil {
-			return fmt.Errorf("byte %d of the WAL, bit %d: %w", at, i%8, err)
+		at, bit := (tried[i]-1)/8, (tried[i]-1)%8
+		if _, err := d.forgetful(t, with(files, name+"-wal", flipped(wal, at, bit))); err != nil {
+			return fmt.Errorf("byte %d of the WAL, bit %d: %w", at, bit, err)
 		}
 		return nil
 	})
@@ -88,8 +101,8 @@ func (d Day[W]) forgetful(t *testing.T, files map[string][]byte) (left int, err 
 	return left, err
 }
 
-// BitFlips turns a bit over in n bytes of a file that was closed, of those that
-// hold something. look opens the store in a folder, tries all that can be done
+// BitFlips turns over n bits of a file that was closed, one at a time, of the bytes
+// that hold something. look opens the store in a folder, tries all that can be done
 // with it, returns how much it has seen, and the first error; wrong is what it has
 // seen and was never written. A flip is noticed, or does no harm, or hides
 // something, which is logged.
@@ -100,22 +113,22 @@ func BitFlips[W Workload[W]](t *testing.T, n int, name string, d Day[W], look fu
 	must(t, err)
 	var noticed, hidden atomic.Int64
 	used := inUse(whole)
-	tried := spread(len(used), n, Random(t))
+	tried := spread(8*len(used), n, Random(t))
 	errs = each(t, len(tried), func(t *testing.T, i int) error {
-		at := used[tried[i]-1]
-		seen, wrong, err := lookAt(t, name, flipped(whole, at, i), look)
+		at, bit := used[(tried[i]-1)/8], (tried[i]-1)%8
+		seen, wrong, err := lookAt(t, name, flipped(whole, at, bit), look)
 		switch {
 		case wrong != nil:
-			return fmt.Errorf("byte %d, bit %d: %w", at, i%8, wrong)
+			return fmt.Errorf("byte %d, bit %d: %w", at, bit, wrong)
 		case err != nil:
 			noticed.Add(1)
 		case seen < all:
 			hidden.Add(1)
-			t.Logf("byte %d, bit %d: %d of %d are there", at, i%8, seen, all)
+			t.Logf("byte %d, bit %d: %d of %d are there", at, bit, seen, all)
 		}
 		return nil
 	})
-	t.Logf("%d of %d bytes in use: %d flips were noticed, %d have hidden something", len(tried), len(used), noticed.Load(), hidden.Load())
+	t.Logf("%d of %d bits in use: %d flips were noticed, %d have hidden something", len(tried), 8*len(used), noticed.Load(), hidden.Load())
 	return errs
 }
 
@@ -149,6 +162,6 @@ func lookAt(t *testing.T, name string, data []byte, look func(*testing.T, Place)
 
 func flipped(data []byte, at, bit int) []byte {
 	data = bytes.Clone(data)
-	data[at] ^= 1 << (bit % 8)
+	data[at] ^= 1 << bit
 	return data
 }

@@ -13,8 +13,9 @@
 // -crash.seed, which is logged.
 //
 // On demand a driver tries all that there is, and with -count draws again what is
-// left to chance. Kills have no end, so -crash.n says how many there are; models
-// have a flag of their own:
+// left to chance. A WAL is cut at every byte, and every bit of what is in use is
+// turned over, which takes hours. Kills have no end, so -crash.n says how many
+// there are; models have a flag of their own:
 //
 //	go test ./sqlitelog -run 'PowerCut' -crash.n 0 -count 10 -timeout 0
 //	go test ./sqlitelog -run 'Faults$|FailedSyncs$' -crash.n 0 -timeout 0
