@@ -29,28 +29,30 @@ func TestWALBitFlips(t *testing.T) {
 // A bit that has turned over in the file is reported, or does no harm, or hides
 // events; it never makes others of them. Nothing panics, nothing waits for ever.
 func TestBitFlips(t *testing.T) {
-	crashtest.None(t, crashtest.BitFlips(t, crashtest.Count(1200), "log.db", crashtest.Record(t, works(sqlitelog.Options{})), read))
+	crashtest.None(t, crashtest.BitFlips(t, crashtest.Count(1200), "log.db", crashtest.Record(t, works(sqlitelog.Options{})), readBy(sound)))
 }
 
-// read opens a log and tries all that can be done with it.
-func read(t *testing.T, at crashtest.Place) (seen int, wrong, err error) {
-	w := works(sqlitelog.Options{})(at)
-	if err := w.open(t.Context()); err != nil {
-		return 0, nil, err
-	}
-	last := int64(0)
-	for e, failed := range w.log.Entries(t.Context(), 0, math.MaxInt64) {
-		if failed != nil {
-			err = failed
-			break
+// readBy returns what opens a log and tries all that can be done with it.
+func readBy(f flaw) func(t *testing.T, at crashtest.Place) (seen int, wrong, err error) {
+	return func(t *testing.T, at crashtest.Place) (seen int, wrong, err error) {
+		w := flawed(f)(at)
+		if err := w.open(t.Context()); err != nil {
+			return 0, nil, err
 		}
-		if e.Offset <= last || e.Event != appended(e.Offset) {
-			wrong = errors.Join(wrong, fmt.Errorf("event %d, after %d, is %v", e.Offset, last, e.Event))
+		last := int64(0)
+		for e, failed := range w.log.Entries(t.Context(), 0, math.MaxInt64) {
+			if failed != nil {
+				err = failed
+				break
+			}
+			if e.Offset <= last || e.Event != appended(e.Offset) {
+				wrong = errors.Join(wrong, fmt.Errorf("event %d, after %d, is %v", e.Offset, last, e.Event))
+			}
+			seen, last = seen+1, e.Offset
 		}
-		seen, last = seen+1, e.Offset
+		w.useAnyway(t.Context())
+		return seen, wrong, err
 	}
-	w.useAnyway(t.Context())
-	return seen, wrong, err
 }
 
 // appended is the event at an offset of a day on which nothing fails.

@@ -94,7 +94,7 @@ func (l *Log[E]) eventsOf(ctx context.Context, events []E, r record, sum *checks
 // an older shape.
 func (l *Log[E]) decode(events []E, r record, sum *checksum) ([]E, error) {
 	err := ErrCorrupt
-	if r.crc == sum.of(l.store.number, r.offset, r.key, r.value) {
+	if l.store.intact(r.crc, sum.of(l.store.number, r.offset, r.key, r.value)) {
 		if l.decodeAll != nil {
 			err = l.decodeAll(r.value, func(e E) { events = append(events, e) })
 		} else {

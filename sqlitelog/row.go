@@ -54,7 +54,7 @@ func (p *pass) row(stmt *sqlite.Stmt) row {
 		p.value = make([]byte, 2*n)
 	}
 	value := p.value[:stmt.ColumnBytes(3, p.value)]
-	r.intact = stmt.ColumnInt64(5) == p.checksum.of(p.c.s.number, r.offset, r.key, value)
+	r.intact = p.c.s.intact(stmt.ColumnInt64(5), p.checksum.of(p.c.s.number, r.offset, r.key, value))
 	return r
 }
 

@@ -178,7 +178,7 @@ func (s *store) readSnapshot(rx sqlitedb.Rx, id string) (snap snapshot, err erro
 	stmt.ColumnBytes(1, data)
 	position, crc := stmt.ColumnInt64(0), stmt.ColumnInt64(2)
 	var sum checksum
-	if crc != sum.of(s.number, position, key{known: true, text: id}, data) {
+	if !s.intact(crc, sum.of(s.number, position, key{known: true, text: id}, data)) {
 		return snap, errors.Join(fmt.Errorf("snapshot %q: %w", id, ErrCorrupt), stmt.Reset())
 	}
 	return snapshot{position, data}, stmt.Reset()
