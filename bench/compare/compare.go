@@ -63,8 +63,8 @@ func compare(ctx context.Context, o options, stderr io.Writer) (f findings.Findi
 	return f, nil
 }
 
-// measure is what bench measures, each followed by the same through the peers.
-// Appends take turns, so that these are measured once, all together.
+// measure is what bench measures. What peers can do too is followed by the same
+// with them, in turns, except for appends, which are measured once, all together.
 func measure(ctx context.Context, r *suite.Run, o options) error {
 	for _, name := range suite.Names() {
 		if !o.wants(name) {
