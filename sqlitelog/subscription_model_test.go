@@ -2,11 +2,13 @@ package sqlitelog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,10 +18,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever is appended, compacted, reset and reopened, and wherever a delivery
-// breaks off: a subscription is given what was left after its position when it
-// was set, and all that came since, in order, and again what it had not
-// acknowledged; a follower is given each of these once.
+// Whatever is appended, compacted, dropped for a snapshot, reset, reopened and
+// opened after a crash, and wherever a delivery breaks off: a subscription is given what was left after
+// its position when it was set, and all that came since, in order, and again what
+// it had not acknowledged; a follower is given each of these once.
 func TestSubscriptionModel(t *testing.T) {
 	dir := t.TempDir()
 	files := 0
@@ -32,6 +34,7 @@ func TestSubscriptionModel(t *testing.T) {
 			"append":      m.append,
 			"elsewhere":   m.appendElsewhere,
 			"compact":     m.compact,
+			"snapshot":    m.snapshot,
 			"deliver":     m.deliver,
 			"seek":        m.seek,
 			"unsubscribe": m.unsubscribe,
@@ -40,6 +43,7 @@ func TestSubscriptionModel(t *testing.T) {
 			"leave":       m.leave,
 			"replay":      m.replay,
 			"reopen":      m.reopen,
+			"crash":       m.crash,
 		})
 		m.close(t)
 	})
@@ -51,9 +55,14 @@ type subscriptionModel struct {
 	log       *sqlitelog.Log[put]
 	other     *sqlitelog.Log[put]
 	second    bool // the log is not the first of its file
+	drops     bool // what a snapshot contains
 	history   []sqlitelog.Entry[put]
 	subs      map[string]*modelSubscription
 	followers []*modelFollower
+
+	saved     int64 // the position of the snapshot; 0 without one
+	contained int64 // that of the one for which events may go since the log was opened
+	droppable int64 // what has gone for a snapshot lies at or before this
 }
 
 // modelSubscription is a position, and the events after it.
@@ -78,14 +87,20 @@ func (m *subscriptionModel) open(t *rapid.T) {
 	m.db = db
 	if len(m.history) == 0 {
 		m.second = rapid.Bool().Draw(t, "second log")
+		m.drops = rapid.Bool().Draw(t, "drop what a snapshot contains")
 	}
 	if m.second {
 		m.openOther(t)
 	}
 	m.log, err = sqlitelog.New(context.Background(), db, "log", sqlitelog.Config[put]{
 		Key: putKey, HighWater: math.MaxInt32, LowWater: rapid.IntRange(1, 5).Draw(t, "low water"),
+		DropSnapshotted: m.drops,
 	})
 	must(t, err)
+	m.contained = 0
+	if m.droppable > 0 { // the log cannot be replayed without it
+		m.contained = m.saved
+	}
 	if !m.second {
 		m.openOther(t)
 	}
@@ -112,6 +127,27 @@ func (m *subscriptionModel) reopen(t *rapid.T) {
 	}
 }
 
+// crash goes on with the files as they would be if the process ended here.
+func (m *subscriptionModel) crash(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
+		return
+	}
+	left := m.path + "x"
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(m.path + suffix)
+		must(t, err)
+		must(t, os.WriteFile(left+suffix, data, 0o600))
+	}
+	for _, f := range m.followers {
+		f.stop()
+	}
+	m.followers = nil
+	m.close(t)
+	m.path = left
+	m.open(t)
+	m.check(t)
+}
+
 func (m *subscriptionModel) append(t *rapid.T) {
 	batch := rapid.SliceOfN(genPut(3), 1, 10).Draw(t, "batch")
 	must(t, m.log.Notify(context.Background(), batch))
@@ -134,12 +170,57 @@ func (m *subscriptionModel) appendElsewhere(t *rapid.T) {
 func (m *subscriptionModel) compact(t *rapid.T) {
 	_, err := m.log.Compact(context.Background())
 	must(t, err)
+	if m.drops {
+		through := m.contained
+		for _, sub := range m.subs {
+			through = min(through, sub.position)
+		}
+		m.droppable = max(m.droppable, through)
+	}
 	m.check(t)
 }
 
+func (m *subscriptionModel) snapshot(t *rapid.T) {
+	data, err := json.Marshal(m.stateAt(math.MaxInt64))
+	must(t, err)
+	must(t, m.log.SaveSnapshot(context.Background(), "state", data))
+	m.saved = m.log.Head()
+	m.contained = m.saved
+}
+
+// dropped reports whether an error says that events after an offset are gone;
+// that may be so only where they were in a snapshot and no subscription had
+// still to be given them.
+func (m *subscriptionModel) dropped(t *rapid.T, err error, after int64) bool {
+	if after < m.droppable && errors.Is(err, sqlitelog.ErrDropped) {
+		return true
+	}
+	must(t, err)
+	return false
+}
+
+// replay starts from nothing and as a machine does.
 func (m *subscriptionModel) replay(t *rapid.T) {
-	if got, want := fold(events(t, m.log)), m.stateAt(math.MaxInt64); !maps.Equal(got, want) {
+	want := m.stateAt(math.MaxInt64)
+	all, err := collect(m.log.Feed(context.Background()))
+	whole := !m.dropped(t, err, 0)
+	if got := fold(all); whole && !maps.Equal(got, want) {
 		t.Fatalf("the log leads to %v, want %v", got, want)
+	}
+	data, feed, err := m.log.LoadSnapshot(context.Background(), "state")
+	must(t, err)
+	if data == nil {
+		if !whole {
+			t.Fatal("neither the events nor the snapshot are left")
+		}
+		return
+	}
+	state := make(map[string]int)
+	must(t, json.Unmarshal(data, &state))
+	since, err := collect(feed)
+	must(t, err)
+	if got := foldOn(state, since); !maps.Equal(got, want) {
+		t.Fatalf("the snapshot and the log lead to %v, want %v", got, want)
 	}
 }
 
@@ -171,6 +252,21 @@ func (m *subscriptionModel) left(t *rapid.T, after int64) (offsets []int64) {
 	return offsets
 }
 
+// whole fails if offsets are not all after one that a log without dropped events
+// has.
+func (m *subscriptionModel) whole(t *rapid.T, after int64, offsets []int64) {
+	newest := make(map[string]int64)
+	for _, e := range m.history {
+		newest[e.Event.Key] = e.Offset
+	}
+	for _, e := range m.history {
+		needed := e.Event.Key == "" || newest[e.Event.Key] == e.Offset && !e.Event.Delete
+		if _, there := slices.BinarySearch(offsets, e.Offset); needed && e.Offset > after && !there {
+			t.Fatalf("%d is not left after %d, but %v", e.Offset, after, offsets)
+		}
+	}
+}
+
 func (m *subscriptionModel) draw(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"a", "b"}).Draw(t, "subscription")
 }
@@ -184,8 +280,10 @@ func (m *subscriptionModel) seek(t *rapid.T) {
 }
 
 func (m *subscriptionModel) seekTo(t *rapid.T, name string, to int64) {
-	must(t, m.log.Seek(context.Background(), name, to))
-	m.subs[name] = &modelSubscription{position: to, due: m.left(t, to), folds: to == 0, from: m.log.Head()}
+	if !m.dropped(t, m.log.Seek(context.Background(), name, to), to) {
+		m.subs[name] = &modelSubscription{position: to, due: m.left(t, to), folds: to == 0, from: m.log.Head()}
+		m.whole(t, to, m.subs[name].due)
+	}
 	m.check(t)
 }
 
@@ -202,14 +300,15 @@ var errHandle = errors.New("cannot handle this")
 // delivery can end.
 func (m *subscriptionModel) deliver(t *rapid.T) {
 	name := m.draw(t)
-	sub := m.subs[name]
-	if sub == nil {
+	sub, exists := m.subs[name]
+	if !exists {
 		sub = &modelSubscription{due: m.left(t, 0), folds: true, from: m.log.Head()}
 	}
 	if len(sub.due) == 0 {
 		return
 	}
 	m.subs[name] = sub
+	left := sub.due
 	last := rapid.IntRange(1, len(sub.due)).Draw(t, "events")
 	end := rapid.SampledFrom([]string{"handled", "handle fails", "cancelled", "acknowledgement fails"}).Draw(t, "end")
 	if end == "acknowledgement fails" {
@@ -245,12 +344,19 @@ func (m *subscriptionModel) deliver(t *rapid.T) {
 			return nil
 		})
 	switch {
+	case !exists && seen == 0 && errors.Is(err, sqlitelog.ErrDropped) && m.dropped(t, err, 0):
+		delete(m.subs, name)
+		m.check(t)
+		return
 	case end == "handle fails" && errors.Is(err, errHandle):
 	case end == "acknowledgement fails" && err != nil && strings.Contains(err.Error(), "injected"):
 		seen = m.acknowledged(t, name, sub)
 	case (end == "handled" || end == "cancelled") && errors.Is(err, context.Canceled):
 	default:
 		t.Fatalf("a delivery that %s: %v", end, err)
+	}
+	if !exists {
+		m.whole(t, 0, left)
 	}
 	if seen > 0 {
 		sub.position = sub.due[seen-1]
@@ -289,28 +395,36 @@ func (sub *modelSubscription) give(entries []sqlitelog.Entry[put]) {
 
 func (m *subscriptionModel) follow(t *rapid.T) {
 	after := rapid.Int64Range(0, m.log.Head()).Draw(t, "after")
-	f := &modelFollower{due: m.left(t, after)}
-	if len(f.due) == 0 { // it would wait
+	left := m.left(t, after)
+	f := &modelFollower{due: left}
+	if len(left) == 0 { // it would wait
 		return
 	}
 	f.next, f.stop = iter.Pull2(m.log.Follow(context.Background(), after))
-	f.read(t)
+	if m.dropped(t, f.read(t), after) {
+		f.stop()
+		return
+	}
+	m.whole(t, after, left)
 	m.followers = append(m.followers, f)
 }
 
-func (f *modelFollower) read(t *rapid.T) {
+func (f *modelFollower) read(t *rapid.T) error {
 	e, err, _ := f.next()
-	must(t, err)
+	if err != nil {
+		return err
+	}
 	if e.Offset != f.due[0] {
 		t.Fatalf("a follower was given %d, want %v", e.Offset, f.due)
 	}
 	f.due = f.due[1:]
+	return nil
 }
 
 func (m *subscriptionModel) readOn(t *rapid.T) {
 	for _, f := range m.followers {
 		for range rapid.IntRange(0, len(f.due)).Draw(t, "events") {
-			f.read(t)
+			must(t, f.read(t))
 		}
 	}
 }
@@ -322,7 +436,7 @@ func (m *subscriptionModel) leave(t *rapid.T) {
 	f := m.followers[0]
 	m.followers = m.followers[1:]
 	for len(f.due) > 0 {
-		f.read(t)
+		must(t, f.read(t))
 	}
 	f.stop()
 }
