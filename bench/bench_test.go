@@ -84,7 +84,7 @@ func hasVersus(t *testing.T, results []report.Result) {
 		"append":     {"device", "mutex", "plainfile"},
 		"machine":    {"device", "mutex", "raw"},
 		"replay":     {"raw"},
-		"resume":     {"shorter"},
+		"resume":     {"shorter", "whole"},
 		"compaction": {"device", "quiet"},
 		"latest":     {"plainquery", "shorter"},
 		"range":      {"plainquery", "shorter"},

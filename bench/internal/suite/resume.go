@@ -36,12 +36,20 @@ func (r *Run) Resume(ctx context.Context) error {
 		}
 		for i, s := range all {
 			dims := report.Dims{"log": "sqlite", "codec": eventCodec.Name(), "events": s.events, "snapshot": s.snapshot}
-			if i < 2 {
-				r.add(report.Figure("resume", dims, "ms", s.ms))
-			} else {
+			switch {
+			case i >= 2:
 				r.add(report.Compared("resume", dims, "ms", s.ms, "shorter", all[i-2].ms))
+			case !s.snapshot:
+				r.add(report.Figure("resume", dims, "ms", s.ms))
 			}
-			if len(s.grown) > 0 {
+			if s.snapshot {
+				r.add(report.Compared("resume", dims, "ms", s.ms, "whole", all[i-1].ms))
+			}
+			switch {
+			case len(s.grown) == 0:
+			case s.snapshot && all[i-1].grown.Min() > 0: // nothing is to be divided by zero
+				r.add(report.Compared("resume", dims, "MiB", s.grown, "whole", all[i-1].grown))
+			default:
 				r.add(report.Figure("resume", dims, "MiB", s.grown))
 			}
 		}
