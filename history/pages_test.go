@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,6 +70,63 @@ func TestPages(t *testing.T) {
 			check(t, what, named, strings.Fields(c.want))
 		}
 	})
+}
+
+func untilFailure(rows iter.Seq2[history.Row[[]byte], error]) (n int, failed bool) {
+	for _, err := range rows {
+		if err != nil {
+			return n, true
+		}
+		n++
+	}
+	return n, false
+}
+
+// Rows that are read are rows that are given: in each record, the one after them
+// cannot be read.
+func TestNothingReadBeyond(t *testing.T) {
+	defer history.SetGrain(3, 100, 1000)()
+	path := filepath.Join(t.TempDir(), "history.db")
+	h := open(t, path, history.Config{})
+	defer h.Close()
+	fill := func(name string, values ...string) {
+		for i, value := range values {
+			store(t, h, name, value, len(values)-i) // newest first
+		}
+	}
+	fill("latest/1", "a", "", "c")
+	fill("latest/2", "a", "", "c")
+	fill("page", "a", "b", "c", "", "e")
+	fill("pages", "a", "b", "c", "d", "", "f")
+	fill("range", "", "b", "c", "", "e")
+	big := strings.Repeat("x", 300<<10)
+	fill("bytes", big, big, big, big, "", "f")
+	shell(t, path, "ALTER TABLE history RENAME TO stored",
+		`CREATE VIEW history AS SELECT record, time, sequence,
+			iif(length(value) > 0, value, abs(length(value) - 9223372036854775807 - 1)) AS value FROM stored`)
+
+	for what, c := range map[string]struct {
+		pattern string
+		window  history.Window
+		want    int
+		broken  bool // the next page
+	}{
+		"latest":               {pattern: "latest/*", window: history.Window{Limit: 1}, want: 2},
+		"latest, a whole page": {pattern: "page", window: history.Window{Limit: 3}, want: 3},
+		"latest, two pages":    {pattern: "pages", window: history.Window{Limit: 4}, want: 4},
+		"range":                {pattern: "range", window: history.Window{Start: at(3), End: at(4)}, want: 2},
+		"page of rows":         {pattern: "page", want: 3, broken: true},
+		"one row further":      {pattern: "latest/1", window: history.Window{Limit: 2}, broken: true},
+	} {
+		rows, failed := untilFailure(h.Query(t.Context(), c.pattern, c.window))
+		if rows != c.want || failed != c.broken {
+			t.Errorf("%s: %d rows, then a failure: %v", what, rows, failed)
+		}
+	}
+	defer history.SetGrain(100, 100, 1000)()
+	if rows, failed := untilFailure(h.Query(t.Context(), "bytes", history.Window{})); rows != 4 || !failed {
+		t.Errorf("%d rows of 300 KiB, then a failure: %v", rows, failed)
+	}
 }
 
 // Values are the caller's to keep, also when the next page is read.
