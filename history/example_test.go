@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/edfsm/edfsm/codec"
 	"github.com/edfsm/edfsm/history"
+	"github.com/edfsm/edfsm/sqlitelog"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -76,6 +79,29 @@ func ExampleHistory_Latest() {
 	// 2 open
 }
 
+func ExampleHistory_Names() {
+	ctx := context.Background()
+	h, err := history.Open(ctx, ":memory:", history.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	for _, name := range []string{"cellar/temp", "attic/temp", "attic/door"} {
+		if err := h.Store(ctx, name, nil, noon); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for name, err := range h.Names(ctx, "*/temp") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name)
+	}
+	// Output:
+	// attic/temp
+	// cellar/temp
+}
+
 func ExampleHistory_Stats() {
 	ctx := context.Background()
 	h, err := history.Open(ctx, ":memory:", history.Config{})
@@ -118,19 +144,57 @@ func ExampleHistory_Cleanup() {
 }
 
 // Each day the rows of log/ that are older than a week go, and of the other
-// records all but the newest thousand, when they are older than a year.
+// records all but the newest two, when they are older than a year.
 func ExampleConfig_retention() {
 	const day = 24 * time.Hour
-	h, err := history.Open(context.Background(), ":memory:", history.Config{
+	ctx := context.Background()
+	db, err := history.OpenDB(ctx, ":memory:", history.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	before, err := history.New(ctx, db, history.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for age := range 5 { // in years
+		at := time.Now().Add(time.Duration(-age) * 366 * day)
+		if err := errors.Join(before.Store(ctx, "door", nil, at), before.Store(ctx, "log/door", nil, at)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	told := make(heard, 10)
+	h, err := history.New(ctx, db, history.Config{
 		Retention: []history.Rule{
 			{Pattern: "log/*", Age: 7 * day},
-			{Pattern: "*", Age: 365 * day, Keep: 1000},
+			{Pattern: "*", Age: 365 * day, Keep: 2},
 		},
+		Logger: slog.New(slog.NewTextHandler(told, nil)),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer h.Close()
+	for !strings.Contains(<-told, "edfsm: retention") { // the first time is now
+	}
+	for s, err := range h.Stats(ctx, "*") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(s.Name, s.Rows)
+	}
+	// Output:
+	// door 2
+	// log/door 1
+}
+
+// heard takes what a logger writes.
+type heard chan string
+
+func (h heard) Write(line []byte) (int, error) {
+	h <- string(line)
+	return len(line), nil
 }
 
 // What a machine puts out becomes records: the recorder is the adapter of its
@@ -249,11 +313,34 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	h, err := history.New(ctx, db, history.Config{}) // and sqlitelog.New(ctx, db, …)
+	h, err := history.New(ctx, db, history.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := h.Store(ctx, "door", []byte("open"), noon); err != nil {
+	defer h.Close()
+	events, err := sqlitelog.New(ctx, db, "doors", sqlitelog.Config[string]{})
+	if err != nil {
 		log.Fatal(err)
 	}
+	defer events.Close()
+
+	err = errors.Join(events.Notify(ctx, []string{"door opened"}), h.Store(ctx, "door", []byte("open"), noon))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for event, err := range events.Feed(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(event)
+	}
+	for row, err := range h.Latest(ctx, "door", 1) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s %s\n", row.Record, row.Value)
+	}
+	// Output:
+	// door opened
+	// door open
 }
