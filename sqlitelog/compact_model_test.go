@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,16 +70,18 @@ type compactionModel struct {
 	failing bool
 }
 
-// inject makes a kind of statement fail, and may make SQLite roll the whole
-// transaction back by itself, as it does when the disk is full.
 func (m *compactionModel) inject(t *rapid.T) {
+	m.fail(t, "INSERT ON log", "INSERT ON log WHEN NEW.offset % 4 = 0", "DELETE ON log", "DELETE ON log WHEN OLD.offset % 3 = 0",
+		"INSERT ON compacted", "DELETE ON compacted", "INSERT ON snapshots", "DELETE ON snapshots", "UPDATE ON logs")
+}
+
+// fail makes one of some kinds of statements fail, and may make SQLite roll the
+// whole transaction back by itself, as it does when the disk is full.
+func (m *compactionModel) fail(t *rapid.T, statements ...string) {
 	m.heal(t)
 	m.failing = true
 	shell(t, m.path, fmt.Sprintf("CREATE TRIGGER injected BEFORE %s BEGIN SELECT RAISE(%s, 'injected'); END",
-		rapid.SampledFrom([]string{
-			"INSERT ON log", "INSERT ON log WHEN NEW.offset % 4 = 0", "DELETE ON log", "DELETE ON log WHEN OLD.offset % 3 = 0",
-			"INSERT ON compacted", "DELETE ON compacted", "UPDATE ON logs",
-		}).Draw(t, "statement"),
+		rapid.SampledFrom(statements).Draw(t, "statement"),
 		rapid.SampledFrom([]string{"ABORT", "FAIL", "ROLLBACK"}).Draw(t, "effect")))
 }
 
@@ -89,7 +92,7 @@ func (m *compactionModel) heal(t *rapid.T) {
 	}
 }
 
-// failed reports whether an error comes of inject; there must be no other.
+// failed reports whether an error comes of fail; there must be no other.
 func (m *compactionModel) failed(t *rapid.T, err error) bool {
 	if err != nil && (!m.failing || !strings.Contains(err.Error(), "injected")) {
 		t.Fatal(err)
@@ -154,8 +157,9 @@ func (m *compactionModel) damage(t *rapid.T) {
 	if e.Key != "" && !slices.ContainsFunc(m.history[i][j+1:], func(newer put) bool { return newer.Key == e.Key }) {
 		return
 	}
+	offset := m.offsets[i][j]
 	for _, table := range []string{"log", "compacted"} {
-		shell(t, m.path, fmt.Sprintf("UPDATE %s SET crc = crc + 1 WHERE offset = %d", table, m.offsets[i][j]))
+		shell(t, m.path, fmt.Sprintf("UPDATE %s SET crc = crc + 1 WHERE offset = %d", table, offset))
 	}
 	m.history[i] = slices.Delete(m.history[i], j, j+1)
 	m.offsets[i] = slices.Delete(m.offsets[i], j, j+1)
@@ -163,7 +167,25 @@ func (m *compactionModel) damage(t *rapid.T) {
 		_, err := m.logs[i].Compact(context.Background())
 		must(t, err)
 	}
+	if rapid.Bool().Draw(t, "find it in vain") {
+		m.findInVain(t, m.logs[i], offset)
+	}
 	m.replayOf(t, i)
+}
+
+// findInVain makes a damaged record fail to go into quarantine; it goes there the
+// next time, if it is left.
+func (m *compactionModel) findInVain(t *rapid.T, log *sqlitelog.Log[put], offset int64) {
+	want := count(t, m.path, fmt.Sprintf("SELECT count(*) FROM (SELECT offset FROM log UNION ALL SELECT offset FROM compacted) WHERE offset = %d", offset))
+	m.fail(t, "INSERT ON quarantine", "DELETE ON log", "DELETE ON compacted", "UPDATE ON logs")
+	_, err := collect(log.Entries(context.Background(), 0, math.MaxInt64))
+	m.failed(t, err)
+	m.heal(t)
+	_, err = collect(log.Entries(context.Background(), 0, math.MaxInt64))
+	must(t, err)
+	if got := count(t, m.path, fmt.Sprint("SELECT count(*) FROM quarantine WHERE offset = ", offset)); got != want {
+		t.Fatalf("%d is in quarantine %d times, want %d", offset, got, want)
+	}
 }
 
 func (m *compactionModel) reopen(t *rapid.T) {

@@ -82,7 +82,7 @@ func tryShell(path string, statements ...string) error {
 }
 
 // count returns the number that a query gives.
-func count(t *testing.T, path, query string) int64 {
+func count(t fataler, path, query string) int64 {
 	t.Helper()
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	must(t, err)
