@@ -94,6 +94,7 @@ func children(data []byte) (at []int) {
 
 // So does a compaction that knows the keys already.
 func TestSamePageTwiceInCompaction(t *testing.T) {
+	defer sqlitelog.SetGrain(1024, 512)() // a slice that ends before the second page sees nothing of it
 	path := filepath.Join(t.TempDir(), "log.db")
 	log := open(t, path, sqlitelog.Config[put]{})
 	all := manyPuts()
