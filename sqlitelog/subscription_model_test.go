@@ -19,9 +19,10 @@ import (
 )
 
 // Whatever is appended, compacted, dropped for a snapshot, reset, reopened and
-// opened after a crash, and wherever a delivery breaks off: a subscription is given what was left after
-// its position when it was set, and all that came since, in order, and again what
-// it had not acknowledged; a follower is given each of these once.
+// opened after a crash, and wherever a delivery breaks off: a subscription is given
+// what was left after its position when it was set, and all that came since, in
+// order, and again what it had not acknowledged; a follower is given each of these
+// once.
 func TestSubscriptionModel(t *testing.T) {
 	dir := t.TempDir()
 	files := 0
