@@ -94,7 +94,8 @@
 // one go, which holds up stores for some 2 ms for each MB of its value. Moments
 // lie in the years 1 to 9999. One process writes to a file at a time and others
 // wait up to 10 s for it ([ErrBusy]). The file must be on a local file system. A
-// full disk fails calls with [ErrFull] and loses nothing, but where SQLite's
+// full disk fails calls with [ErrFull] and loses nothing; once there is room the
+// file must be opened again, if a commit has failed. But where SQLite's
 // shared memory is mapped from a full disk, some file systems end the process:
 // Options.Exclusive does without it.
 package history

@@ -19,8 +19,8 @@ const copyBytes = 4 << 20
 
 // Copy appends the events of another log, such as one of sqlitelog, and then
 // reads both again and compares them: without an error they are equal. It
-// returns how many there are. progress, unless nil, is told every [MaxEvents]
-// events, or sooner, how many were appended or found, and how many were compared.
+// returns how many there are. progress, unless nil, is told every some [MaxEvents]
+// events how many were appended or found, and how many were compared.
 //
 // What is copied without Config.Key is never compacted. Nobody else may append to
 // either log meanwhile. A copy that has ended early is taken up where it was: what

@@ -22,12 +22,13 @@ var (
 // written.
 var (
 	// ErrUncertain: no server has said within Config.Timeout whether the events,
-	// or the snapshot, were stored. The next call on the log, or opening it, finds
-	// out.
+	// the snapshot, or how far a compaction goes, were stored. The next call that
+	// writes or replays, or opening the log, finds out.
 	ErrUncertain = errors.New("it is not known whether it was stored")
 
-	// ErrFailed: the outcome of an earlier call, which is wrapped, is still not
-	// known, and the servers do not tell.
+	// ErrFailed: the outcome of an earlier call, or of a compaction in the
+	// background, is still not known, and the servers do not tell. ErrUncertain is
+	// wrapped, but is that of the earlier one: this one has written nothing.
 	ErrFailed = errors.New("an earlier outcome is still not known")
 
 	// ErrConflict: the log does not end where this owner has left it: somebody

@@ -66,8 +66,8 @@
 // While it is open here, the settings are journal_mode WAL, synchronous FULL or
 // NORMAL as Options.Durability says, fullfsync and checkpoint_fullfsync (which
 // matter on macOS), wal_autocheckpoint 0, as checkpoints are run and watched by
-// this package, journal_size_limit 8192000, temp_store MEMORY, cache_size of 2 MB a
-// connection, query_only for whoever only reads, and locking_mode EXCLUSIVE with
+// this package, journal_size_limit 8192000, temp_store MEMORY for the writer, cache_size of
+// 2 MB a connection, query_only for whoever only reads, and locking_mode EXCLUSIVE with
 // Options.Exclusive. Of these a file keeps auto_vacuum and WAL: a program that
 // writes to it by other means does so under its own settings.
 //
@@ -200,7 +200,8 @@
 // writes. One process writes to a file at a time and others wait up to 10 s for it
 // ([ErrBusy]).
 // The file must be on a local file system. A full disk fails appends with
-// [ErrFull] and loses nothing, but where SQLite's shared memory is mapped
+// [ErrFull] and loses nothing; once there is room the file must be opened again,
+// if the commit has failed. But where SQLite's shared memory is mapped
 // from a full disk, some file systems end the process: Options.Exclusive does
 // without it.
 package sqlitelog

@@ -54,7 +54,9 @@ var (
 	// ErrBusy: another process has held the write lock of the file for 10 s.
 	ErrBusy = sqlitedb.ErrBusy
 
-	// ErrFull: the device has no room. The next call may find some.
+	// ErrFull: the device has no room. It comes with ErrUncertain if that was found
+	// by the commit, as mostly: then the file must be opened again. Otherwise the
+	// next call may find some.
 	ErrFull = sqlitedb.ErrFull
 
 	// ErrClosed: the log, or its file, was closed.

@@ -3,10 +3,14 @@
 package sqlitelog_test
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/edfsm/edfsm/internal/crashtest"
+	"github.com/edfsm/edfsm/internal/faultfs"
 	"github.com/edfsm/edfsm/sqlitelog"
 )
 
@@ -28,6 +32,34 @@ func TestEachFaults(t *testing.T) {
 		t.Run(fmt.Sprintf("%v/always=%v", plan.Fault, plan.Always), func(t *testing.T) {
 			crashtest.None(t, crashtest.Faults(t, crashtest.Count(1000), plan, worksHalf))
 		})
+	}
+}
+
+// A full disk says so to the call that has met it. Opened again, once there is
+// room, the log goes on behind all that it had accepted.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	f, err := faultfs.New(dir)
+	must(t, err)
+	defer f.Close()
+	path := filepath.Join(dir, "log.db")
+	log := open(t, path, sqlitelog.Config[int]{})
+	must(t, log.Notify(t.Context(), []int{1}))
+	f.Inject(faultfs.Plan{Fault: faultfs.Full, At: 1, Always: true})
+	if err := log.Notify(t.Context(), []int{2}); !errors.Is(err, sqlitelog.ErrFull) || !errors.Is(err, sqlitelog.ErrUncertain) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	f.Heal()
+	err = log.Notify(t.Context(), []int{3})
+	if !errors.Is(err, sqlitelog.ErrFailed) || errors.Is(err, sqlitelog.ErrFull) || errors.Is(err, sqlitelog.ErrUncertain) {
+		t.Errorf("later: %v", err)
+	}
+	must(t, log.Close())
+	log = open(t, path, sqlitelog.Config[int]{})
+	defer log.Close()
+	must(t, log.Notify(t.Context(), []int{4}))
+	if got := events(t, log); !slices.Equal(got, []int{1, 4}) && !slices.Equal(got, []int{1, 2, 4}) {
+		t.Errorf("the log has %v", got)
 	}
 }
 

@@ -85,10 +85,11 @@ func (db *DB) checkpointNow(ctx context.Context) error {
 		return nil
 	}
 	wal, err := runCheckpoint(db.conn)
-	db.walTried = wal.pages
 	if err != nil {
 		db.late(wal, err)
+		return nil
 	}
+	db.walTried = max(wal.pages, 0)
 	return nil
 }
 

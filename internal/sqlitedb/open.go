@@ -405,9 +405,10 @@ func explain(err error) error {
 	return err
 }
 
-// full says so of an error of SQLite that means it.
+// full says so of an error of SQLite that means it, unless it is that of an
+// earlier call.
 func full(err error) error {
-	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultFull {
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultFull && !errors.Is(err, ErrFailed) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err

@@ -34,12 +34,12 @@ func Shrink(ctx context.Context, db *DB, keep float64) error {
 			}
 			left, _, err := tx.Int("PRAGMA freelist_count")
 			more = left < free // else the file was made without auto_vacuum
-			shorter = shorter || more
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		shorter = shorter || more
 		if err := Rest(ctx, time.Since(start)); err != nil {
 			return err
 		}
