@@ -51,9 +51,11 @@ type Child struct {
 	said *bufio.Scanner
 }
 
-// Start starts a child with some work to do. When the test ends it is killed.
+// Start starts a child with some work to do. When the test ends it is killed. It
+// skips a test as [SkipRace] does: no race is between two processes.
 func Start(t *testing.T, work string, args ...string) *Child {
 	t.Helper()
+	SkipRace(t)
 	said, err := json.Marshal(append([]string{work}, args...))
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

@@ -72,10 +72,11 @@ func Count(n int) int {
 }
 
 // SkipRace leaves out with the race detector, unless -crash.n is given, what takes
-// long and has nothing for it: one process after the other, by one goroutine.
+// long and has nothing for it: one process after the other, or beside it.
 func SkipRace(t *testing.T) {
+	t.Helper()
 	if race.Enabled && *countFlag < 0 {
-		t.Skip("nothing is done here at the same time")
+		t.Skip("left out with the race detector, which has nothing to see here")
 	}
 }
 
